@@ -1,0 +1,13 @@
+// The baseline: DaDianNao-like inner-product units that take whole values; time does not depend on widths.
+#include "models/array/designs.h"
+
+namespace dpred {
+
+const ComputeDesign bit_parallel = {
+    "bit-parallel",
+    "whole values in parallel, one step a cycle",
+    WidthSource::none,
+    WidthSource::none,
+};
+
+}  // namespace dpred

@@ -1,0 +1,13 @@
+// DPRed Loom: activation bricks at run-time widths, weight bricks at static widths of a filter set.
+#include "models/array/designs.h"
+
+namespace dpred {
+
+const ComputeDesign dpred_loom = {
+    "dpred-loom",
+    "both bit-serial; both operands at each brick's width",
+    WidthSource::brick,
+    WidthSource::brick,
+};
+
+}  // namespace dpred

@@ -1,0 +1,13 @@
+// Loom (Sharify et al., DAC 2018): activation and weight bits serially, at the layer's profiled widths.
+#include "models/array/designs.h"
+
+namespace dpred {
+
+const ComputeDesign loom = {
+    "loom",
+    "both operands bit-serial at the layer's profiled widths",
+    WidthSource::tensor,
+    WidthSource::tensor,
+};
+
+}  // namespace dpred

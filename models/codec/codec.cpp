@@ -1,0 +1,136 @@
+#include "models/codec/codec.h"
+
+#include <limits>
+
+#include "models/codec/registry.h"
+#include "workloads/error.h"
+
+namespace dpred {
+
+std::uint64_t StreamPlan::stream_bytes() const {
+  std::uint64_t bytes = 0;
+  for (const std::uint32_t block : block_bytes)
+    bytes += block;
+  return bytes;
+}
+
+std::vector<std::string> codec_names() {
+  std::vector<std::string> names;
+  for (const Codec* codec : registered_codecs())
+    names.emplace_back(codec->name());
+  return names;
+}
+
+const Codec& find_codec(std::string_view name) {
+  for (const Codec* codec : registered_codecs()) {
+    if (codec->name() == name) return *codec;
+  }
+  throw InputError("unknown codec '" + printable(name) + "'" + suggestion(name, codec_names()));
+}
+
+PlanBuilder::PlanBuilder(const StreamLayout& layout, const StreamFormat& format)
+    : layout_(layout), rows_left_(layout.blocks().front().rows) {
+  plan_.format = format;
+  plan_.row_bits.reserve(static_cast<std::size_t>(layout.rows()));
+  plan_.block_bytes.reserve(layout.blocks().size());
+}
+
+void PlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
+  if (block_bits_ > std::numeric_limits<std::uint32_t>::max()) {
+    throw InputError(
+        "a block is longer than 512 MiB: make codec.block_values or codec.block_filters smaller");
+  }
+  plan_.row_bits.push_back(static_cast<std::uint32_t>(block_bits_));
+  plan_.sizes.metadata_bits += metadata_bits;
+  plan_.sizes.payload_bits += payload_bits;
+  block_bits_ += metadata_bits + payload_bits;
+  if (--rows_left_ == 0) end_block();
+}
+
+void PlanBuilder::end_block() {
+  const std::uint64_t bytes = (block_bits_ + 7) / 8;
+  plan_.sizes.padding_bits += bytes * 8 - block_bits_;
+  plan_.block_bytes.push_back(static_cast<std::uint32_t>(bytes));
+  block_bits_ = 0;
+  if (++block_ < layout_.blocks().size()) rows_left_ = layout_.blocks()[block_].rows;
+}
+
+StreamPlan PlanBuilder::finish() {
+  plan_.sizes.pointer_bits = 8 * plan_.table_bytes();
+  if (plan_.has_table() && plan_.stream_bytes() > std::numeric_limits<std::uint32_t>::max()) {
+    throw InputError("a compressed tensor passes 4 GiB: the offset table's 32-bit offsets don't reach");
+  }
+  return std::move(plan_);
+}
+
+void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+                  std::int64_t block, const std::uint16_t* containers, std::vector<std::uint8_t>& out) {
+  const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
+  const StreamSection& section = layout.section_of_row(rows.first_row);
+  BitWriter bits(out);
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    codec.encode_row(format, section, layout.options().group, containers + r * section.row_values, bits);
+  }
+  bits.align();
+}
+
+EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const StreamPlan& plan,
+                     const Tensor& tensor) {
+  EncodedTensor encoded;
+  encoded.format = plan.format;
+  encoded.stream.reserve(plan.stream_bytes());
+  std::vector<std::uint16_t> containers;
+  for (std::size_t b = 0; b < layout.blocks().size(); ++b) {
+    const StreamBlock& block = layout.blocks()[b];
+    containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))));
+    layout.gather(tensor, plan.format.values, block.first_row, block.rows, containers.data());
+    if (plan.has_table()) encoded.table.push_back(static_cast<std::uint32_t>(encoded.stream.size()));
+    encode_block(codec, layout, plan.format, static_cast<std::int64_t>(b), containers.data(), encoded.stream);
+  }
+  return encoded;
+}
+
+std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+                         std::int64_t block, const std::uint8_t* bytes, std::size_t size,
+                         std::uint16_t* containers) {
+  const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
+  const StreamSection& section = layout.section_of_row(rows.first_row);
+  BitReader bits(bytes, size);
+  for (std::int64_t r = 0; r < rows.rows; ++r) {
+    codec.decode_row(format, section, layout.options().group, bits, containers + r * section.row_values);
+  }
+  const int padding = static_cast<int>((8 - bits.position() % 8) % 8);
+  if (bits.get(padding) != 0) throw StreamError("padding of a block is not zero", bits.position());
+  return bits.position() / 8;
+}
+
+void decode(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+            const std::vector<std::uint8_t>& stream, const std::vector<std::uint32_t>& table,
+            Tensor& tensor) {
+  const bool has_table = format.mode != TensorMode::raw;
+  const std::size_t blocks = layout.blocks().size();
+  if (table.size() != (has_table ? blocks : 0)) {
+    throw StreamError("the offset table has " + std::to_string(table.size()) + " entries for " +
+                          std::to_string(blocks) + " blocks",
+                      0);
+  }
+  std::vector<std::uint16_t> containers;
+  std::size_t next = 0;
+  for (std::size_t b = 0; b < blocks; ++b) {
+    const std::size_t offset = has_table ? table[b] : next;
+    if (offset > stream.size()) {
+      throw StreamError("block " + std::to_string(b) + " starts behind the end of the stream", 0);
+    }
+    containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))));
+    try {
+      next = offset + decode_block(codec, layout, format, static_cast<std::int64_t>(b),
+                                   stream.data() + offset, stream.size() - offset, containers.data());
+    } catch (const StreamError& error) {
+      throw StreamError("block " + std::to_string(b) + ": " + error.what(), error.bit);
+    }
+    const StreamBlock& block = layout.blocks()[b];
+    layout.scatter(containers.data(), format.values, block.first_row, block.rows, tensor);
+  }
+}
+
+}  // namespace dpred

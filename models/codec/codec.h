@@ -1,0 +1,127 @@
+// The one interface of all codecs: sizes without encoding, encode, decode, access by block and row.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "models/codec/bit_stream.h"
+#include "models/codec/stream_layout.h"
+#include "models/codec/width_map.h"
+
+namespace dpred {
+
+/// A stream that is truncated or breaks its format. `bit` counts from the start of the block.
+class StreamError : public std::runtime_error {
+ public:
+  StreamError(const std::string& what, std::size_t bit)
+      : std::runtime_error(what + " at bit " + std::to_string(bit)), bit(bit) {}
+  std::size_t bit;
+};
+
+enum class ZeroVector : std::uint8_t { automatic, always, never };
+
+/// How one tensor's stream is coded: with the layout all a decoder needs.
+enum class TensorMode : std::uint8_t {
+  raw = 0,        ///< container codes as they are, no table, no padding: bypasses the codec
+  coded = 1,      ///< the codec's own format; for dpred: widths
+  coded_zero = 2  ///< for dpred: widths and the zero vector Z
+};
+
+struct StreamFormat {
+  TensorMode mode = TensorMode::raw;
+  ValueFormat values;
+};
+
+/// Sizes in bits, reported apart; they add up to what is stored.
+struct StreamSizes {
+  std::uint64_t metadata_bits = 0;  ///< widths and zero vectors
+  std::uint64_t payload_bits = 0;
+  std::uint64_t pointer_bits = 0;  ///< the offset table: 32 a block
+  std::uint64_t padding_bits = 0;  ///< zeros up to a byte at the end of each block
+
+  std::uint64_t total_bits() const { return metadata_bits + payload_bits + pointer_bits + padding_bits; }
+};
+
+/// Everything about a stream but its bytes.
+struct StreamPlan {
+  StreamFormat format;
+  StreamSizes sizes;
+  std::vector<std::uint32_t> row_bits;     ///< bit position of each row in its block
+  std::vector<std::uint32_t> block_bytes;  ///< bytes of each block
+
+  bool has_table() const { return format.mode != TensorMode::raw; }
+  std::uint64_t stream_bytes() const;  ///< all blocks, without the table
+  std::uint64_t table_bytes() const { return has_table() ? 4 * block_bytes.size() : 0; }
+};
+
+class Codec {
+ public:
+  virtual ~Codec() = default;
+  virtual std::string_view name() const = 0;
+
+  /// Chooses the tensor's mode and gives every size from its width map.
+  /// InputError if the stream would pass the 4 GiB that the table's offsets reach.
+  virtual StreamPlan plan(const StreamLayout& layout, const ValueFormat& values, const WidthMap& widths,
+                          ZeroVector zero_vector) const = 0;
+
+  /// Appends the bits of one row (`row_values` values in runs of `run`, groups of `group`).
+  virtual void encode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
+                          const std::uint16_t* containers, BitWriter& out) const = 0;
+  /// Reads one row from where `in` stands. StreamError if the bits end early or break the format.
+  virtual void decode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
+                          BitReader& in, std::uint16_t* containers) const = 0;
+};
+
+/// The registered codecs, in the order in which they are listed.
+std::vector<std::string> codec_names();
+/// InputError with the nearest name if there is none.
+const Codec& find_codec(std::string_view name);
+
+/// Adds up the parts of a plan row by row; codecs fill `format` and call these. Shared by their plan().
+class PlanBuilder {
+ public:
+  PlanBuilder(const StreamLayout& layout, const StreamFormat& format);
+  /// The next row in stream order.
+  void row(std::uint64_t metadata_bits, std::uint64_t payload_bits);
+  StreamPlan finish();
+
+ private:
+  void end_block();
+
+  const StreamLayout& layout_;
+  StreamPlan plan_;
+  std::size_t block_ = 0;
+  std::int64_t rows_left_;
+  std::uint64_t block_bits_ = 0;
+};
+
+/// A stream with its table: blocks one after another in block order.
+struct EncodedTensor {
+  StreamFormat format;
+  std::vector<std::uint8_t> stream;
+  std::vector<std::uint32_t> table;  ///< byte offset of each block; empty in raw mode
+};
+
+EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const StreamPlan& plan,
+                     const Tensor& tensor);
+
+/// Encodes one block from its containers, appending to `out`.
+void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+                  std::int64_t block, const std::uint16_t* containers, std::vector<std::uint8_t>& out);
+
+/// Decodes one block that starts at `bytes`, reading no further than `size`; returns the bytes it took.
+/// StreamError if the block breaks the format: also if its padding isn't zero.
+std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+                         std::int64_t block, const std::uint8_t* bytes, std::size_t size,
+                         std::uint16_t* containers);
+
+/// Decodes a whole stream into `tensor`, whose shape, type and zero point are given. Blocks may lie in any
+/// order. StreamError names the block. In raw mode the table must be empty.
+void decode(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+            const std::vector<std::uint8_t>& stream, const std::vector<std::uint32_t>& table, Tensor& tensor);
+
+}  // namespace dpred

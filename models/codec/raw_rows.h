@@ -1,0 +1,14 @@
+// Rows of container codes as they are: the raw codec, and the bypass of the others.
+#pragma once
+
+#include "models/codec/codec.h"
+
+namespace dpred {
+
+StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values);
+void encode_raw_row(const StreamFormat& format, const StreamSection& section, const std::uint16_t* containers,
+                    BitWriter& out);
+void decode_raw_row(const StreamFormat& format, const StreamSection& section, BitReader& in,
+                    std::uint16_t* containers);
+
+}  // namespace dpred

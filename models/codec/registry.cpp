@@ -1,0 +1,13 @@
+#include "models/codec/registry.h"
+
+namespace dpred {
+
+const std::vector<const Codec*>& registered_codecs() {
+  static const std::vector<const Codec*> codecs = {
+      &dpred_codec(),
+      &raw_codec(),
+  };
+  return codecs;
+}
+
+}  // namespace dpred

@@ -1,0 +1,16 @@
+// Where codecs are registered: one line a codec.
+#pragma once
+
+#include <vector>
+
+#include "models/codec/codec.h"
+
+namespace dpred {
+
+const Codec& raw_codec();
+const Codec& dpred_codec();
+
+/// All codecs, in the order in which they are listed.
+const std::vector<const Codec*>& registered_codecs();
+
+}  // namespace dpred

@@ -1,0 +1,145 @@
+#include "models/codec/stream_layout.h"
+
+#include <algorithm>
+
+namespace dpred {
+
+namespace {
+
+std::int64_t divide_up(std::int64_t a, std::int64_t b) {
+  return (a + b - 1) / b;
+}
+
+}  // namespace
+
+StreamRole weight_role(const LayerShape& layer) {
+  return layer.depthwise() ? StreamRole::depthwise_weight : StreamRole::weight;
+}
+
+StreamLayout::StreamLayout(StreamRole role, const Shape& shape, const StreamOptions& options)
+    : role_(role), shape_(shape), options_(options) {
+  const auto [outer, channels, height, width] = shape;
+  if (role == StreamRole::activation) {
+    for (std::int64_t c = 0; c < channels; c += options.slice_channels) {
+      StreamSection slice;
+      slice.first_row = sections_.empty() ? 0 : sections_.back().end_row();
+      slice.rows = outer * height;
+      slice.first_channel = c;
+      slice.channels = std::min(options.slice_channels, channels - c);
+      slice.row_values = width * slice.channels;
+      slice.run = slice.channels >= options.group ? slice.channels : slice.row_values;
+      slice.rows_per_block = divide_up(options.block_values, slice.row_values);
+      sections_.push_back(slice);
+    }
+  } else if (role == StreamRole::weight) {
+    StreamSection filters;
+    filters.rows = outer;
+    filters.channels = channels;
+    filters.row_values = channels * height * width;
+    filters.run = channels >= options.group ? channels : filters.row_values;
+    filters.rows_per_block = options.block_filters;
+    sections_.push_back(filters);
+  } else {
+    StreamSection taps;
+    taps.rows = height * width;
+    taps.channels = channels;
+    taps.row_values = outer;
+    taps.run = outer;
+    sections_.push_back(taps);
+  }
+  for (StreamSection& section : sections_) {
+    section.first_block = static_cast<std::int64_t>(blocks_.size());
+    for (std::int64_t row = 0; row < section.rows; row += section.rows_per_block) {
+      blocks_.push_back({section.first_row + row, std::min(section.rows_per_block, section.rows - row)});
+    }
+  }
+}
+
+const StreamSection& StreamLayout::section_of_row(std::int64_t row) const {
+  // All sections have the same number of rows.
+  return sections_[static_cast<std::size_t>(row / sections_.front().rows)];
+}
+
+std::int64_t StreamLayout::block_of_row(std::int64_t row) const {
+  const StreamSection& section = section_of_row(row);
+  return section.first_block + (row - section.first_row) / section.rows_per_block;
+}
+
+std::int64_t StreamLayout::block_values(std::int64_t block) const {
+  const StreamBlock& b = blocks_[static_cast<std::size_t>(block)];
+  return b.rows * row_values(b.first_row);
+}
+
+std::int64_t StreamLayout::first_group(std::int64_t row) const {
+  std::int64_t group = 0;
+  for (const StreamSection& section : sections_) {
+    const std::int64_t per_row = section.groups_per_row(options_.group);
+    if (row < section.end_row()) return group + (row - section.first_row) * per_row;
+    group += section.rows * per_row;
+  }
+  return group;
+}
+
+std::int64_t StreamLayout::groups() const {
+  return first_group(rows());
+}
+
+/// Calls visit(position in the output, stride there, index in the tensor, stride there, count) for strips.
+template <class Visit>
+void StreamLayout::walk(std::int64_t first_row, std::int64_t rows, Visit&& visit) const {
+  const auto [outer, channels, height, width] = shape_;
+  const StreamSection& section = section_of_row(first_row);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::int64_t out = i * section.row_values;
+    const std::int64_t row = first_row + i - section.first_row;
+    if (role_ == StreamRole::activation) {
+      const std::int64_t n = row / height;
+      const std::int64_t y = row % height;
+      if (width == 1) {
+        visit(out, 1, (n * channels + section.first_channel) * height + y, height, section.channels);
+        continue;
+      }
+      for (std::int64_t c = 0; c < section.channels; ++c) {
+        const std::int64_t in = ((n * channels + section.first_channel + c) * height + y) * width;
+        visit(out + c, section.channels, in, 1, width);
+      }
+    } else if (role_ == StreamRole::weight) {
+      const std::int64_t taps = height * width;
+      const std::int64_t in = row * section.row_values;
+      for (std::int64_t tap = 0; tap < taps; ++tap)
+        visit(out + tap * channels, 1, in + tap, taps, channels);
+    } else {
+      visit(out, 1, row, height * width, outer);
+    }
+  }
+}
+
+void StreamLayout::gather(const Tensor& tensor, const ValueFormat& format, std::int64_t first_row,
+                          std::int64_t rows, std::uint16_t* containers) const {
+  tensor.visit([&](const auto* codes) {
+    walk(first_row, rows,
+         [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
+             std::int64_t count) {
+           for (std::int64_t i = 0; i < count; ++i) {
+             containers[out + i * out_stride] = format.container(codes[in + i * in_stride]);
+           }
+         });
+  });
+}
+
+void StreamLayout::scatter(const std::uint16_t* containers, const ValueFormat& format, std::int64_t first_row,
+                           std::int64_t rows, Tensor& tensor) const {
+  const std::size_t bytes = bytes_of(tensor.dtype);
+  walk(first_row, rows,
+       [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
+           std::int64_t count) {
+         for (std::int64_t i = 0; i < count; ++i) {
+           const std::int32_t code = format.code(containers[out + i * out_stride]);
+           const std::size_t at = static_cast<std::size_t>(in + i * in_stride) * bytes;
+           tensor.data[at] = static_cast<std::uint8_t>(code);
+           if (bytes == 2) tensor.data[at + 1] = static_cast<std::uint8_t>(code >> 8);
+         }
+       });
+}
+
+}  // namespace dpred

@@ -1,0 +1,39 @@
+#include "models/codec/width_map.h"
+
+#include <algorithm>
+
+#include "models/precision/width.h"
+
+namespace dpred {
+
+WidthMap WidthMap::of(const Tensor& tensor, const ValueFormat& format, const StreamLayout& layout) {
+  WidthMap map;
+  const auto groups = static_cast<std::size_t>(layout.groups());
+  map.width.reserve(groups);
+  map.non_zeros.reserve(groups);
+  const std::int64_t group = layout.options().group;
+  std::vector<std::uint16_t> row;
+  for (const StreamSection& section : layout.sections()) {
+    row.resize(static_cast<std::size_t>(section.row_values));
+    for (std::int64_t r = section.first_row; r < section.end_row(); ++r) {
+      layout.gather(tensor, format, r, 1, row.data());
+      for (std::int64_t run = 0; run < section.row_values; run += section.run) {
+        for (std::int64_t at = 0; at < section.run; at += group) {
+          const std::int64_t end = run + std::min(at + group, section.run);
+          std::uint32_t bits = 0;
+          std::uint16_t non_zeros = 0;
+          for (std::int64_t i = run + at; i < end; ++i) {
+            const std::uint16_t value = row[static_cast<std::size_t>(i)];
+            bits |= folded(format.packed_value(value));
+            non_zeros = static_cast<std::uint16_t>(non_zeros + (value != 0));
+          }
+          map.width.push_back(static_cast<std::uint8_t>(width_of_folded(bits, format.is_signed)));
+          map.non_zeros.push_back(non_zeros);
+        }
+      }
+    }
+  }
+  return map;
+}
+
+}  // namespace dpred
