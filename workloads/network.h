@@ -1,6 +1,7 @@
 // A network as the accelerator sees it: layers that multiply, and the tensors they read and write.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <string>
@@ -16,6 +17,14 @@ namespace dpred {
 enum class LayerOp : std::uint8_t { conv, dwconv, fc, lstm_x, lstm_h, matmul, matmul_qk, matmul_av };
 
 std::string_view to_string(LayerOp op);
+
+/// Output size of one axis: floor((size + pads - dilation * (kernel - 1) - 1) / stride) + 1, or 0 where the
+/// kernel reaches past the padded input. `pads` is the sum of both sides.
+constexpr std::int64_t output_extent(std::int64_t size, std::int64_t pads, std::int64_t kernel,
+                                     std::int64_t dilation, std::int64_t stride) {
+  const std::int64_t slack = size + pads - dilation * (kernel - 1) - 1;
+  return slack < 0 ? 0 : slack / stride + 1;
+}
 
 /// Dimensions of a layer, in the field's usual letters.
 struct LayerShape {

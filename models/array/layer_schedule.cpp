@@ -181,6 +181,11 @@ std::int64_t LayerSchedule::units_in_rows(std::int64_t rows) const {
   return windows == layer_.N * layer_.OH * layer_.OW ? units_ : windows / columns_;
 }
 
+std::int64_t LayerSchedule::rows_in_units(std::int64_t units) const {
+  if (single_window_) return units;
+  return units == units_ ? layer_.N * layer_.OH : units * columns_ / layer_.OW;
+}
+
 std::uint64_t LayerSchedule::end(std::int64_t set, std::int64_t units) {
   if (units == 0) return 0;
   const FilterSet& filters = sets_[static_cast<std::size_t>(set)];

@@ -62,6 +62,9 @@ class LayerSchedule {
   /// pallet that straddles two rows belongs to the later one.
   std::int64_t units_in_rows(std::int64_t rows) const;
 
+  /// Output rows that are complete once `units` units are.
+  std::int64_t rows_in_units(std::int64_t units) const;
+
   /// Cycles from the start of a filter set until its first `units` units are done; 0 for none.
   std::uint64_t end(std::int64_t set, std::int64_t units);
 

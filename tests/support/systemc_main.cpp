@@ -4,6 +4,5 @@
 #include <systemc>
 
 int sc_main(int argc, char* argv[]) {
-  sc_core::sc_report_handler::set_actions(sc_core::SC_ID_SIMULATION_STOP_CALLED_, sc_core::SC_DO_NOTHING);
   return Catch::Session().run(argc, argv);
 }

@@ -1,0 +1,54 @@
+// What the sequencer asks of the processing array.
+#pragma once
+
+#include <cstdint>
+#include <systemc>
+#include <vector>
+
+#include "models/array/layer_schedule.h"
+#include "models/codec/stream_directory.h"
+
+namespace dpred {
+
+struct ArrayLayer {
+  LayerShape shape;
+  LayerPrecision precision;
+  ValueFormat activation_format, weight_format;
+  const StreamLayout* activation_layout = nullptr;
+  const StreamLayout* weight_layout = nullptr;
+  /// Data elided: the widths of all bricks, found beforehand. Null: found from the values that arrive.
+  const BrickMap* activation_bricks = nullptr;
+  const BrickMap* weight_bricks = nullptr;  ///< only for designs with brick-wise weights
+  /// What the array writes as results: the recorded output, (N, channels, OH, OW). Null: stays on chip.
+  const Tensor* results = nullptr;
+  bool elided = false;
+};
+
+/// Rows of an operand that have arrived in its buffer, one after another from `buffer_address`.
+struct ArrivedRows {
+  std::vector<RowRange> rows;
+  std::uint64_t buffer_address = 0;
+};
+
+/// Filter sets [set_begin, set_end), or filters [filter_begin, filter_end) of one set, over units of output.
+struct ArrayJob {
+  std::int64_t set_begin = 0, set_end = 0;
+  std::int64_t filter_begin = 0, filter_end = 0;
+  std::int64_t unit_begin = 0, unit_end = 0;
+};
+
+class ArrayControl : public virtual sc_core::sc_interface {
+ public:
+  virtual void begin_layer(const ArrayLayer& layer) = 0;
+  virtual const LayerSchedule& schedule() const = 0;
+  /// Reads rows from the operand's buffer and finds the widths of their bricks.
+  virtual void take_activations(const ArrivedRows& arrived) = 0;
+  virtual void take_weights(const ArrivedRows& arrived) = 0;
+  /// Cycles of a job: the difference of its end times in the uncut layer's schedule.
+  virtual std::uint64_t compute(const ArrayJob& job) = 0;
+  /// Writes results into the output buffer: rows (n * OH + oy), output columns, then the channels.
+  virtual void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
+                             std::int64_t channel_step, std::uint64_t buffer_address) = 0;
+};
+
+}  // namespace dpred

@@ -1,0 +1,125 @@
+#include "models/array/processing_array.h"
+
+namespace dpred {
+
+ProcessingArray::ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
+                                 const ArrayGeometry& geometry)
+    : sc_module(name), design_(design), geometry_(geometry) {
+  for (auto* socket : {&activation_buffer, &weight_buffer, &output_buffer}) socket->bind(no_backward_path_);
+}
+
+ProcessingArray::~ProcessingArray() = default;
+
+void ProcessingArray::begin_layer(const ArrayLayer& layer) {
+  layer_ = layer;
+  schedule_.reset();
+  arrived_activations_.reset();
+  arrived_weights_.reset();
+  if (layer.activation_bricks == nullptr) {
+    arrived_activations_ = std::make_unique<BrickMap>(activation_bricks(layer.shape, geometry_.lanes));
+  }
+  if (layer.weight_bricks == nullptr && design_.weight == WidthSource::brick) {
+    arrived_weights_ = std::make_unique<BrickMap>(weight_bricks(layer.shape, geometry_.lanes));
+  }
+  schedule_ = std::make_unique<LayerSchedule>(
+      design_, geometry_, layer.shape, layer.precision,
+      arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks,
+      arrived_weights_ ? arrived_weights_.get() : layer.weight_bricks);
+}
+
+/// Calls visit(row, section, containers) for each row, in the order of the stream.
+template <class Visit>
+void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived,
+                                const StreamLayout& layout, const ValueFormat& format, Visit&& visit) {
+  const std::size_t code_bytes = format.bits / 8;
+  std::uint64_t address = arrived.buffer_address;
+  for (const RowRange& range : arrived.rows) {
+    const StreamSection& section = layout.section_of_row(range.begin);
+    const auto row_values = static_cast<std::size_t>(section.row_values);
+    bytes_.resize(static_cast<std::size_t>(range.rows()) * row_values * code_bytes);
+    access_.transfer(buffer, tlm::TLM_READ_COMMAND, address, bytes_.data(), bytes_.size(), layer_.elided);
+    address += bytes_.size();
+    if (layer_.elided) continue;
+    containers_.resize(row_values);
+    const std::uint8_t* in = bytes_.data();
+    for (std::int64_t row = range.begin; row < range.end; ++row) {
+      for (std::uint16_t& container : containers_) {
+        std::int32_t code = *in++;
+        if (code_bytes == 2) code |= *in++ << 8;
+        container = format.container(code);
+      }
+      visit(row, section, containers_.data());
+    }
+  }
+}
+
+void ProcessingArray::take_activations(const ArrivedRows& arrived) {
+  const std::int64_t width = layer_.shape.W;
+  read_rows(activation_buffer, arrived, *layer_.activation_layout, layer_.activation_format,
+            [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
+              if (!arrived_activations_) return;
+              const std::int64_t plane_row = row - section.first_row;  // n * H + y
+              for (std::int64_t x = 0; x < width; ++x) {
+                arrived_activations_->absorb(plane_row * width + x, section.first_channel, section.channels,
+                                             containers + x * section.channels, layer_.activation_format);
+              }
+            });
+}
+
+void ProcessingArray::take_weights(const ArrivedRows& arrived) {
+  const std::int64_t taps = layer_.shape.R * layer_.shape.S;
+  const bool depthwise = layer_.weight_layout->role() == StreamRole::depthwise_weight;
+  read_rows(weight_buffer, arrived, *layer_.weight_layout, layer_.weight_format,
+            [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
+              if (!arrived_weights_) return;
+              // Depthwise: a row is a tap of all filters; otherwise all taps of a filter.
+              const std::int64_t positions = depthwise ? section.row_values : taps;
+              const std::int64_t channels = depthwise ? 1 : section.channels;
+              for (std::int64_t i = 0; i < positions; ++i) {
+                const std::int64_t position = depthwise ? i * taps + row : row * taps + i;
+                arrived_weights_->absorb(position, 0, channels, containers + i * channels, layer_.weight_format);
+              }
+            });
+}
+
+std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
+  std::uint64_t cycles = 0;
+  for (std::int64_t set = job.set_begin; set < job.set_end; ++set) {
+    cycles += schedule_->end(set, job.unit_end) - schedule_->end(set, job.unit_begin);
+  }
+  const FilterSet& first = schedule_->sets()[static_cast<std::size_t>(job.set_begin)];
+  const auto filters = static_cast<std::uint64_t>(first.filter_end - first.filter_begin);
+  const auto wanted = static_cast<std::uint64_t>(job.filter_end - job.filter_begin);
+  if (job.set_end - job.set_begin != 1 || wanted == filters) return cycles;
+  // A set that is cut takes what the uncut one takes, in proportion to the filters done so far.
+  const auto before = static_cast<std::uint64_t>(job.filter_begin - first.filter_begin);
+  return cycles * (before + wanted) / filters - cycles * before / filters;
+}
+
+void ProcessingArray::write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
+                                    std::int64_t channel_step, std::uint64_t buffer_address) {
+  if (layer_.results == nullptr || rows.rows() == 0) return;
+  const Tensor& results = *layer_.results;
+  const auto [images, channels, height, width] = results.shape;
+  const std::int64_t written = (channel_end - channel_begin + channel_step - 1) / channel_step;
+  const std::size_t code_bytes = bytes_of(results.dtype);
+  bytes_.resize(static_cast<std::size_t>(rows.rows() * width * written) * code_bytes);
+  if (bytes_.empty()) return;
+  if (!layer_.elided) {
+    std::uint8_t* out = bytes_.data();
+    for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+      for (std::int64_t x = 0; x < width; ++x) {
+        for (std::int64_t c = channel_begin; c < channel_end; c += channel_step) {
+          const std::int64_t at = ((row / height * channels + c) * height + row % height) * width + x;
+          const std::uint8_t* code = results.data.data() + static_cast<std::size_t>(at) * code_bytes;
+          *out++ = code[0];
+          if (code_bytes == 2) *out++ = code[1];
+        }
+      }
+    }
+  }
+  access_.transfer(output_buffer, tlm::TLM_WRITE_COMMAND, buffer_address, bytes_.data(), bytes_.size(),
+                   layer_.elided);
+}
+
+}  // namespace dpred

@@ -1,0 +1,50 @@
+// The processing array: TLM initiator on the three buffers, timed by its compute design.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <systemc>
+#include <tlm>
+#include <vector>
+
+#include "models/array/array_control.h"
+#include "models/tlm/memory_access.h"
+#include "models/tlm/no_backward_path.h"
+
+namespace dpred {
+
+class ProcessingArray : public sc_core::sc_module, public ArrayControl {
+ public:
+  tlm::tlm_initiator_socket<> activation_buffer{"activation_buffer"};
+  tlm::tlm_initiator_socket<> weight_buffer{"weight_buffer"};
+  tlm::tlm_initiator_socket<> output_buffer{"output_buffer"};
+
+  ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
+                  const ArrayGeometry& geometry);
+  ~ProcessingArray() override;
+
+  void begin_layer(const ArrayLayer& layer) override;
+  const LayerSchedule& schedule() const override { return *schedule_; }
+  void take_activations(const ArrivedRows& arrived) override;
+  void take_weights(const ArrivedRows& arrived) override;
+  std::uint64_t compute(const ArrayJob& job) override;
+  void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
+                     std::int64_t channel_step, std::uint64_t buffer_address) override;
+
+ private:
+  template <class Visit>
+  void read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived, const StreamLayout& layout,
+                 const ValueFormat& format, Visit&& visit);
+
+  NoBackwardPath no_backward_path_;
+  const ComputeDesign& design_;
+  ArrayGeometry geometry_;
+  ArrayLayer layer_;
+  std::unique_ptr<BrickMap> arrived_activations_, arrived_weights_;
+  std::unique_ptr<LayerSchedule> schedule_;
+  MemoryAccess access_;
+  std::vector<std::uint8_t> bytes_;
+  std::vector<std::uint16_t> containers_;
+};
+
+}  // namespace dpred

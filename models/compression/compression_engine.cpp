@@ -1,0 +1,329 @@
+#include "models/compression/compression_engine.h"
+
+#include <algorithm>
+#include <cstring>
+#include <stdexcept>
+#include <string>
+
+namespace dpred {
+
+namespace {
+
+std::int64_t groups_of(const StreamLayout& layout, RowRange rows) {
+  return rows.rows() * layout.section_of_row(rows.begin).groups_per_row(layout.options().group);
+}
+
+std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
+
+}  // namespace
+
+CompressionEngine::CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config)
+    : sc_module(name), config_(config), clock_(config.clock_mhz) {
+  for (auto* socket : {&mem, &activation_buffer, &weight_buffer, &output_buffer}) socket->bind(no_backward_path_);
+  // Requests end where a multiple of their length lies, so they are aligned if that is a number of bursts.
+  config_.request_bytes =
+      std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1}) * config.burst_bytes;
+}
+
+void CompressionEngine::begin_layer(const EngineLayer& layer) {
+  if (layer.ideal_memory && !layer.elided) throw std::logic_error("an ideal memory holds no data");
+  layer_ = layer;
+  activation_ = Source{};
+  activation_.stream = layer.activation;
+  activation_.cursor = FetchCursor(config_.burst_bytes);
+  weight_ = Source{};
+  weight_.stream = layer.weight;
+  weight_.cursor = FetchCursor(config_.burst_bytes);
+  bias_cursor_ = FetchCursor(config_.burst_bytes);
+  output_ = Sink{};
+  output_.stream = layer.output;
+  if (layer.output.directory != nullptr) {
+    output_.table.resize(layer.output.directory->plan().block_bytes.size());
+  }
+}
+
+std::uint64_t& CompressionEngine::read_counter(Operand operand) {
+  return operand == Operand::activation ? traffic_.activation_read_bytes : traffic_.weight_read_bytes;
+}
+
+/// Whole bursts [address, address + length), cut into requests. Returns when the last of them completes; waits
+/// only while as many as allowed are under way.
+sc_core::sc_time CompressionEngine::access(Channel& channel, tlm::tlm_command command, std::uint64_t address,
+                                           std::uint8_t* data, std::uint64_t length) {
+  sc_core::sc_time last = sc_core::sc_time_stamp();
+  const std::uint64_t end = address + length;
+  while (address < end) {
+    const std::uint64_t boundary = (address / config_.request_bytes + 1) * config_.request_bytes;
+    const std::uint64_t bytes = std::min(boundary, end) - address;
+    if (!layer_.ideal_memory) {
+      if (channel.completions.size() == config_.outstanding) {
+        const sc_core::sc_time free = channel.completions.front();
+        channel.completions.pop_front();
+        if (free > sc_core::sc_time_stamp()) wait(free - sc_core::sc_time_stamp());
+      }
+      const sc_core::sc_time delay =
+          channel.access.transfer(mem, command, address, data, bytes, layer_.elided);
+      last = std::max(last, sc_core::sc_time_stamp() + delay);
+      channel.completions.push_back(last);
+    }
+    data += bytes;
+    address += bytes;
+  }
+  return last;
+}
+
+void CompressionEngine::read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length) {
+  const BurstRange bursts = round_to_bursts(address, address + length, config_.burst_bytes);
+  read_staging_.resize(static_cast<std::size_t>(bursts.bytes()));
+  layer_ = EngineLayer{};
+  traffic_.control_read_bytes += bursts.bytes();
+  const sc_core::sc_time there =
+      access(reads_, tlm::TLM_READ_COMMAND, bursts.begin, read_staging_.data(), bursts.bytes());
+  if (there > sc_core::sc_time_stamp()) wait(there - sc_core::sc_time_stamp());
+  std::memcpy(data, read_staging_.data() + (address - bursts.begin), static_cast<std::size_t>(length));
+}
+
+sc_core::sc_time CompressionEngine::fetch_table(Operand operand) {
+  const Source& from = source(operand);
+  const std::uint64_t bytes = from.stream.directory->plan().table_bytes();
+  if (bytes == 0) return sc_core::sc_time_stamp();
+  const std::uint64_t fetched = round_to_bursts(0, bytes, config_.burst_bytes).end;
+  read_staging_.resize(static_cast<std::size_t>(fetched));
+  read_counter(operand) += fetched;
+  const sc_core::sc_time there =
+      access(reads_, tlm::TLM_READ_COMMAND, from.stream.table_address, read_staging_.data(), fetched);
+  if (!layer_.elided) check_table(from, read_staging_.data());
+  return there;
+}
+
+void CompressionEngine::check_table(const Source& from, const std::uint8_t* bytes) const {
+  const std::size_t blocks = from.stream.directory->plan().block_bytes.size();
+  for (std::size_t block = 0; block < blocks; ++block, bytes += 4) {
+    const std::uint64_t offset = bytes[0] | bytes[1] << 8 | bytes[2] << 16 | std::uint64_t{bytes[3]} << 24;
+    if (offset != from.stream.directory->block_offset(static_cast<std::int64_t>(block))) {
+      throw StreamError("offset table at address " + std::to_string(from.stream.table_address) + ", block " +
+                            std::to_string(block) + ": offset " + std::to_string(offset) + " is not the block's",
+                        0);
+    }
+  }
+}
+
+FetchTimes CompressionEngine::fetch(Operand operand, const std::vector<RowRange>& rows,
+                                    std::uint64_t buffer_address) {
+  Source& from = source(operand);
+  const StreamDirectory& directory = *from.stream.directory;
+  const StreamLayout& layout = directory.layout();
+  const bool coded = directory.plan().has_table();
+  FetchTimes times{sc_core::sc_time_stamp(), sc_core::sc_time_stamp()};
+  containers_.clear();
+  std::uint64_t values = 0;
+  for (const RowRange& wanted : rows) {
+    const auto section = static_cast<std::size_t>(wanted.begin / layout.sections().front().rows);
+    for (const ByteRange& range : directory.bytes_of(wanted)) {
+      const BurstRange bursts = from.cursor.fetch(section, range.begin, range.end);
+      // Bytes before bursts.begin are in the burst that was kept from the fetch before.
+      const std::uint64_t first_byte = range.begin / config_.burst_bytes * config_.burst_bytes;
+      const std::uint64_t kept = bursts.begin - first_byte;
+      read_staging_.resize(static_cast<std::size_t>(kept + bursts.bytes()));
+      const sc_core::sc_time start = sc_core::sc_time_stamp();
+      read_counter(operand) += bursts.bytes();
+      const sc_core::sc_time there =
+          access(reads_, tlm::TLM_READ_COMMAND, from.stream.address + bursts.begin,
+                 read_staging_.data() + kept, bursts.bytes());
+      times.at_engine = std::max(times.at_engine, there);
+      if (coded && config_.decoders != 0 && !layer_.ideal_codec) {
+        const std::uint64_t cycles =
+            divide_up(static_cast<std::uint64_t>(groups_of(layout, range.rows)), config_.decoders);
+        from.decoder_free = std::max(from.decoder_free, start) + clock_.time_of(cycles);
+      }
+      times.in_buffer = std::max({times.in_buffer, times.at_engine, from.decoder_free});
+      values += static_cast<std::uint64_t>(range.rows.rows() * layout.row_values(range.rows.begin));
+      if (layer_.elided) continue;
+      std::vector<std::uint8_t>& last_burst = from.kept[section];
+      if (kept > 0) std::copy(last_burst.begin(), last_burst.end(), read_staging_.begin());
+      last_burst.assign(read_staging_.end() - static_cast<std::ptrdiff_t>(config_.burst_bytes),
+                        read_staging_.end());
+      decode(from, range, read_staging_.data(), first_byte);
+    }
+  }
+  const ValueFormat& format = directory.plan().format.values;
+  fill_staging_.resize(static_cast<std::size_t>(values * format.bits / 8));
+  store_codes(operand, format, buffer_address);
+  return times;
+}
+
+void CompressionEngine::decode(const Source& from, const ByteRange& range, const std::uint8_t* bytes,
+                               std::uint64_t first_byte) {
+  const StreamDirectory& directory = *from.stream.directory;
+  const StreamLayout& layout = directory.layout();
+  const StreamPlan& plan = directory.plan();
+  const auto where = [&](std::int64_t row) {
+    const auto block = layout.block_of_row(row);
+    return (directory.block_offset(block) - first_byte) * 8 + plan.row_bits[static_cast<std::size_t>(row)];
+  };
+  const std::size_t size = static_cast<std::size_t>(range.end - first_byte);
+  for (std::int64_t row = range.rows.begin; row < range.rows.end; ++row) {
+    const StreamSection& section = layout.section_of_row(row);
+    const std::size_t at = containers_.size();
+    containers_.resize(at + static_cast<std::size_t>(section.row_values));
+    BitReader bits(bytes, size, where(row));
+    try {
+      from.stream.codec->decode_row(plan.format, section, layout.options().group, bits, containers_.data() + at);
+    } catch (const StreamError& error) {
+      throw StreamError("stream at address " + std::to_string(from.stream.address) + ", row " +
+                            std::to_string(row) + ": " + error.what(),
+                        error.bit);
+    }
+    const bool block_goes_on =
+        row + 1 < range.rows.end && layout.block_of_row(row + 1) == layout.block_of_row(row);
+    if (block_goes_on && bits.position() != where(row + 1)) {
+      throw StreamError("stream at address " + std::to_string(from.stream.address) + ", row " +
+                            std::to_string(row) + " does not end where the next one starts",
+                        bits.position());
+    }
+  }
+}
+
+/// Decoded values go into the buffer as codes of B bits: the zero point is added on the way.
+void CompressionEngine::store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address) {
+  if (fill_staging_.empty()) return;
+  if (!layer_.elided) {
+    std::uint8_t* out = fill_staging_.data();
+    for (const std::uint16_t container : containers_) {
+      const std::int32_t code = format.code(container);
+      *out++ = static_cast<std::uint8_t>(code);
+      if (format.bits == 16) *out++ = static_cast<std::uint8_t>(code >> 8);
+    }
+  }
+  auto& buffer = operand == Operand::activation ? activation_buffer : weight_buffer;
+  fill_access_.transfer(buffer, tlm::TLM_WRITE_COMMAND, buffer_address, fill_staging_.data(),
+                        fill_staging_.size(), layer_.elided);
+}
+
+sc_core::sc_time CompressionEngine::fetch_biases(RowRange filters) {
+  const BurstRange bursts = bias_cursor_.fetch(0, 4 * static_cast<std::uint64_t>(filters.begin),
+                                               4 * static_cast<std::uint64_t>(filters.end));
+  read_staging_.resize(static_cast<std::size_t>(bursts.bytes()));
+  traffic_.weight_read_bytes += bursts.bytes();
+  return access(reads_, tlm::TLM_READ_COMMAND, layer_.bias_address + bursts.begin, read_staging_.data(),
+                bursts.bytes());
+}
+
+DrainTimes CompressionEngine::drain(const JobResults& results, const std::vector<std::int64_t>& blocks) {
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  if (output_.stream.directory == nullptr || results.rows.rows() == 0) return {now, now};
+  take_in(results);
+  const StreamDirectory& directory = *output_.stream.directory;
+  std::int64_t groups = 0;
+  for (const std::int64_t block : blocks) {
+    const StreamBlock& rows = directory.layout().blocks()[static_cast<std::size_t>(block)];
+    groups += groups_of(directory.layout(), {rows.first_row, rows.first_row + rows.rows});
+    encode(block);
+  }
+  DrainTimes times{now, now};
+  if (directory.plan().has_table() && config_.encoders != 0 && !layer_.ideal_codec) {
+    const std::uint64_t cycles = divide_up(static_cast<std::uint64_t>(groups), config_.encoders);
+    output_.encoder_free = std::max(output_.encoder_free, now) + clock_.time_of(cycles);
+    times.encoded = output_.encoder_free;
+    if (times.encoded > now) wait(times.encoded - now);
+  }
+  write_out(false);
+  times.written = std::max(times.encoded, output_.last_write);
+  return times;
+}
+
+/// Reads a job's results from the output buffer and puts them into the rows of the stream.
+void CompressionEngine::take_in(const JobResults& results) {
+  const StreamDirectory& directory = *output_.stream.directory;
+  const StreamLayout& layout = directory.layout();
+  const ValueFormat& format = directory.plan().format.values;
+  const std::int64_t width = layout.shape()[3];
+  const std::int64_t channels = results.channels();
+  drain_staging_.resize(static_cast<std::size_t>(results.rows.rows() * width * channels * format.bits / 8));
+  if (drain_staging_.empty()) return;
+  drain_access_.transfer(output_buffer, tlm::TLM_READ_COMMAND, results.buffer_address, drain_staging_.data(),
+                         drain_staging_.size(), layer_.elided);
+  if (layer_.elided) return;
+  const std::uint8_t* in = drain_staging_.data();
+  for (std::int64_t row = results.rows.begin; row < results.rows.end; ++row) {
+    for (std::int64_t x = 0; x < width; ++x) {
+      for (std::int64_t c = results.channel_begin; c < results.channel_end; c += results.channel_step) {
+        std::int32_t code = *in++;
+        if (format.bits == 16) code |= *in++ << 8;
+        const auto& section = layout.sections()[static_cast<std::size_t>(c / layout.options().slice_channels)];
+        std::vector<std::uint16_t>& values = output_.rows[section.first_row + row];
+        values.resize(static_cast<std::size_t>(section.row_values));
+        values[static_cast<std::size_t>(x * section.channels + c - section.first_channel)] = format.container(code);
+      }
+    }
+  }
+}
+
+void CompressionEngine::encode(std::int64_t block) {
+  const StreamDirectory& directory = *output_.stream.directory;
+  const StreamLayout& layout = directory.layout();
+  const StreamPlan& plan = directory.plan();
+  const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
+  output_.table[static_cast<std::size_t>(block)] = static_cast<std::uint32_t>(output_.offset);
+  const std::size_t before = output_.bytes.size();
+  if (layer_.elided) {
+    output_.bytes.resize(before + plan.block_bytes[static_cast<std::size_t>(block)]);
+  } else {
+    std::vector<std::uint16_t> containers;
+    for (std::int64_t row = rows.first_row; row < rows.first_row + rows.rows; ++row) {
+      const auto at = output_.rows.find(row);
+      if (at == output_.rows.end()) throw std::logic_error("an output block is drained before it is complete");
+      containers.insert(containers.end(), at->second.begin(), at->second.end());
+      output_.rows.erase(at);
+    }
+    encode_block(*output_.stream.codec, layout, plan.format, block, containers.data(), output_.bytes);
+  }
+  output_.offset += output_.bytes.size() - before;
+  if (output_.offset > output_.stream.capacity) {
+    throw StreamError("output stream at address " + std::to_string(output_.stream.address) +
+                          " does not fit its region of " + std::to_string(output_.stream.capacity) + " bytes",
+                      static_cast<std::size_t>(output_.stream.capacity) * 8);
+  }
+}
+
+/// Writes whole bursts; the last one waits until it is full, or for the end of the stream.
+void CompressionEngine::write_out(bool all) {
+  const std::uint64_t end = all ? round_to_bursts(0, output_.offset, config_.burst_bytes).end
+                                : output_.offset / config_.burst_bytes * config_.burst_bytes;
+  if (end <= output_.written) return;
+  const std::uint64_t length = end - output_.written;
+  // Taken out first: the access may wait, and bytes_ must not change under it.
+  write_staging_.assign(output_.bytes.begin(),
+                        output_.bytes.begin() +
+                            static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(length, output_.bytes.size())));
+  output_.bytes.erase(output_.bytes.begin(),
+                      output_.bytes.begin() + static_cast<std::ptrdiff_t>(write_staging_.size()));
+  write_staging_.resize(static_cast<std::size_t>(length));
+  traffic_.output_write_bytes += length;
+  const std::uint64_t address = output_.stream.address + output_.written;
+  output_.written = end;
+  output_.last_write =
+      std::max(output_.last_write,
+               access(writes_, tlm::TLM_WRITE_COMMAND, address, write_staging_.data(), length));
+}
+
+sc_core::sc_time CompressionEngine::finish_output() {
+  if (output_.stream.directory == nullptr) return sc_core::sc_time_stamp();
+  write_out(true);
+  const std::uint64_t table_bytes = output_.stream.directory->plan().table_bytes();
+  sc_core::sc_time done = std::max(output_.last_write, sc_core::sc_time_stamp());
+  if (table_bytes > 0) {
+    write_staging_.assign(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end), 0);
+    for (std::size_t block = 0; block < output_.table.size(); ++block) {
+      for (std::size_t i = 0; i < 4; ++i) {
+        write_staging_[4 * block + i] = static_cast<std::uint8_t>(output_.table[block] >> (8 * i));
+      }
+    }
+    traffic_.output_write_bytes += write_staging_.size();
+    done = std::max(done, access(writes_, tlm::TLM_WRITE_COMMAND, output_.stream.table_address,
+                                 write_staging_.data(), write_staging_.size()));
+  }
+  return done;
+}
+
+}  // namespace dpred

@@ -1,0 +1,105 @@
+// The compression engine: moves streams between memory and buffers, decoding and encoding on the way.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <systemc>
+#include <tlm>
+#include <vector>
+
+#include "models/compression/engine_control.h"
+#include "models/tlm/cycle_clock.h"
+#include "models/tlm/memory_access.h"
+#include "models/tlm/no_backward_path.h"
+
+namespace dpred {
+
+struct EngineConfig {
+  std::uint64_t burst_bytes = 64;       ///< of the bound memory; accesses are whole bursts
+  std::uint64_t request_bytes = 1024;   ///< longest access
+  std::uint64_t outstanding = 8;        ///< accesses under way, for reads and for writes
+  std::uint64_t decoders = 0;           ///< per operand, each a group per array cycle; 0: as many as needed
+  std::uint64_t encoders = 0;           ///< likewise
+  std::uint64_t clock_mhz = 1000;       ///< of the array
+};
+
+/// Bytes at the memory socket, by cause.
+struct EngineTraffic {
+  std::uint64_t activation_read_bytes = 0;
+  std::uint64_t weight_read_bytes = 0;
+  std::uint64_t output_write_bytes = 0;
+  std::uint64_t control_read_bytes = 0;  ///< descriptors
+};
+
+class CompressionEngine : public sc_core::sc_module, public EngineControl {
+ public:
+  tlm::tlm_initiator_socket<> mem{"mem"};
+  tlm::tlm_initiator_socket<> activation_buffer{"activation_buffer"};
+  tlm::tlm_initiator_socket<> weight_buffer{"weight_buffer"};
+  tlm::tlm_initiator_socket<> output_buffer{"output_buffer"};
+
+  CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config);
+
+  void begin_layer(const EngineLayer& layer) override;
+  sc_core::sc_time fetch_table(Operand operand) override;
+  FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows, std::uint64_t buffer_address) override;
+  sc_core::sc_time fetch_biases(RowRange filters) override;
+  DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) override;
+  sc_core::sc_time finish_output() override;
+  void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length) override;
+
+  /// Since the start of the simulation.
+  const EngineTraffic& traffic() const { return traffic_; }
+
+ private:
+  /// The accesses of one direction: at most `outstanding` under way.
+  struct Channel {
+    std::deque<sc_core::sc_time> completions;
+    MemoryAccess access;
+  };
+  /// The state of a stream that is being read.
+  struct Source {
+    EngineStream stream;
+    FetchCursor cursor{1};
+    std::map<std::size_t, std::vector<std::uint8_t>> kept;  ///< last burst of each section, if data is carried
+    sc_core::sc_time decoder_free;
+  };
+  /// The state of the stream that is being written.
+  struct Sink {
+    EngineStream stream;
+    std::vector<std::uint32_t> table;
+    std::map<std::int64_t, std::vector<std::uint16_t>> rows;  ///< rows of blocks that are not complete
+    std::vector<std::uint8_t> bytes;                          ///< encoded, not yet written
+    std::uint64_t offset = 0;                                 ///< end of the encoded stream
+    std::uint64_t written = 0;                                ///< bytes of the stream that are in memory
+    sc_core::sc_time encoder_free;
+    sc_core::sc_time last_write;
+  };
+
+  Source& source(Operand operand) { return operand == Operand::activation ? activation_ : weight_; }
+  std::uint64_t& read_counter(Operand operand);
+  sc_core::sc_time access(Channel& channel, tlm::tlm_command command, std::uint64_t address, std::uint8_t* data,
+                          std::uint64_t length);
+  void check_table(const Source& source, const std::uint8_t* bytes) const;
+  void decode(const Source& source, const ByteRange& range, const std::uint8_t* bytes, std::uint64_t first_byte);
+  void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
+  void take_in(const JobResults& results);
+  void encode(std::int64_t block);
+  void write_out(bool all);
+
+  NoBackwardPath no_backward_path_;
+  EngineConfig config_;
+  CycleClock clock_;
+  EngineLayer layer_;
+  EngineTraffic traffic_;
+  Channel reads_, writes_;
+  MemoryAccess fill_access_, drain_access_;
+  Source activation_, weight_;
+  FetchCursor bias_cursor_{1};
+  Sink output_;
+  std::vector<std::uint8_t> read_staging_, write_staging_, fill_staging_, drain_staging_;
+  std::vector<std::uint16_t> containers_;  ///< of the fetch that is being decoded
+};
+
+}  // namespace dpred

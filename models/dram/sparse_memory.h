@@ -1,0 +1,29 @@
+// Contents of a large memory of which little is ever written.
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+
+namespace dpred::dram {
+
+/// Bytes over the whole 64-bit address space. A page is allocated when it is first written; what was never
+/// written reads as zero and costs nothing. The caller keeps `address + bytes` from passing 2^64.
+class SparseMemory {
+ public:
+  static constexpr std::size_t page_bytes = 64 * 1024;
+
+  void read(std::uint64_t address, std::uint8_t* to, std::size_t bytes) const;
+  void write(std::uint64_t address, const std::uint8_t* from, std::size_t bytes);
+
+  /// Bytes of host memory in pages.
+  std::uint64_t allocated_bytes() const { return pages_.size() * page_bytes; }
+
+ private:
+  using Page = std::array<std::uint8_t, page_bytes>;
+  std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
+};
+
+}  // namespace dpred::dram

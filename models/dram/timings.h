@@ -1,0 +1,55 @@
+// Timing parameters and organisation of a DRAM: plain numbers, no behaviour.
+#pragma once
+
+#include <cstdint>
+
+namespace dpred::dram {
+
+/// A count of DRAM clocks (the command clock, half the data rate), or a point in time on that clock from 0.
+using Clock = std::uint64_t;
+
+/// Minimum distances between commands. All in DRAM clocks but for the first two members. The names are those
+/// of JEDEC without the leading `t`; `_s` is between different bank groups, `_l` within one (equal without
+/// groups).
+struct Timings {
+  std::uint32_t clock_mhz;  ///< command clock; data moves on both edges
+  std::uint32_t bl;         ///< burst length in beats, even
+  std::uint32_t cl;         ///< read command to first data
+  std::uint32_t cwl;        ///< write command to first data
+  std::uint32_t rcd;        ///< activate to column command
+  std::uint32_t rp;         ///< precharge (one bank or all) to activate or refresh
+  std::uint32_t ras;        ///< activate to precharge
+  std::uint32_t rc;         ///< activate to activate of the same bank, or to refresh
+  std::uint32_t ccd_s;      ///< column command to column command
+  std::uint32_t ccd_l;
+  std::uint32_t rrd_s;  ///< activate to activate of another bank
+  std::uint32_t rrd_l;
+  std::uint32_t faw;    ///< window of at most four activates in a rank
+  std::uint32_t wtr_s;  ///< end of write data to read command, same rank
+  std::uint32_t wtr_l;
+  std::uint32_t rtp;         ///< read command to precharge
+  std::uint32_t wr;          ///< end of write data to precharge
+  std::uint32_t turnaround;  ///< idle clocks on the data bus when its driver changes (direction or rank)
+  std::uint32_t rfc;         ///< refresh to activate
+  std::uint32_t refi;        ///< average distance of refreshes
+
+  /// Clocks for which one burst occupies the data bus.
+  std::uint32_t burst_clocks() const { return bl / 2; }
+};
+
+/// How one channel is built. Every count is a power of two.
+struct Organisation {
+  std::uint32_t burst_bytes;  ///< bus width in bytes times burst length: the unit of access
+  std::uint32_t row_bytes;    ///< one open row of a bank over all devices of a rank
+  std::uint32_t bank_groups;  ///< 1 when the standard has none
+  std::uint32_t banks;        ///< per bank group
+  std::uint32_t ranks;
+  std::uint32_t rows;  ///< per bank
+
+  /// Columns of a row in units of one burst.
+  std::uint32_t columns() const { return row_bytes / burst_bytes; }
+  /// Bytes of one channel.
+  std::uint64_t capacity() const { return std::uint64_t{row_bytes} * rows * banks * bank_groups * ranks; }
+};
+
+}  // namespace dpred::dram

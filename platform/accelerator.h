@@ -1,0 +1,43 @@
+// Top module of the accelerator: sequencer, compression engine, buffers and array, and one memory socket.
+#pragma once
+
+#include <systemc>
+#include <tlm>
+
+#include "models/array/processing_array.h"
+#include "models/buffer/on_chip_buffer.h"
+#include "models/compression/compression_engine.h"
+#include "platform/planner.h"
+#include "platform/sequencer.h"
+
+namespace dpred {
+
+struct AcceleratorConfig {
+  const ComputeDesign* design = nullptr;
+  ArrayGeometry geometry;
+  BufferSizes buffers;
+  EngineConfig engine;
+  SequencerConfig sequencer;
+};
+
+class Accelerator : public sc_core::sc_module {
+ public:
+  /// To any TLM-2.0 memory. Blocking accesses, aligned to bursts of the configured length.
+  tlm::tlm_initiator_socket<> mem{"mem"};
+
+  Accelerator(const sc_core::sc_module_name& name, const AcceleratorConfig& config);
+
+  /// See Sequencer::run(). To be called from an SC_THREAD of the platform.
+  Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if) {
+    return sequencer_.run(descriptor_address, model, what_if);
+  }
+  const EngineTraffic& traffic() const { return engine_.traffic(); }
+
+ private:
+  OnChipBuffer activation_buffer_, weight_buffer_, output_buffer_;
+  CompressionEngine engine_;
+  ProcessingArray array_;
+  Sequencer sequencer_;
+};
+
+}  // namespace dpred

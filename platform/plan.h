@@ -1,0 +1,80 @@
+// A layer's plan: which jobs, what each fills, computes and drains. Made by the planner, obeyed by the
+// sequencer, priced in closed form by traffic_of().
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "models/codec/stream_directory.h"
+
+namespace dpred {
+
+enum class LoopOrder : std::uint8_t {
+  weights_outer,     ///< each group of filters stays while all bands of rows pass
+  activations_outer  ///< each band of rows stays while all groups of filters pass
+};
+
+std::string to_string(LoopOrder order);
+
+/// Rows of a stream to be brought into a buffer, one after another from `buffer_address`, as codes of B bits.
+struct Fill {
+  std::vector<RowRange> rows;
+  std::uint64_t buffer_address = 0;
+  std::uint64_t buffer_bytes = 0;  ///< that the rows take in the buffer
+  /// The job after whose last step the place is free; none: it never held anything in this layer.
+  std::optional<std::int64_t> after_job;
+  /// Weights only: biases of filters [begin, end) come along.
+  RowRange biases;
+};
+
+/// A job: some filters over some output rows. Output row = n * OH + oy.
+struct Job {
+  std::int64_t set_begin = 0, set_end = 0;        ///< filter sets of the schedule
+  std::int64_t filter_begin = 0, filter_end = 0;  ///< part of a set, where one set is split; else all of it
+  RowRange band;                                  ///< output rows whose inputs have arrived with this job
+  RowRange finished;                              ///< output rows that this job's pallets complete
+  std::optional<Fill> activations, weights;       ///< what this job needs and the buffers lack
+  std::uint64_t output_address = 0;               ///< where its results lie in the output buffer
+  std::vector<std::int64_t> drained_blocks;       ///< blocks of the output stream that it completes, in order
+};
+
+struct Plan {
+  LoopOrder order = LoopOrder::weights_outer;
+  bool activations_resident = false;  ///< the whole input stays in the buffer
+  bool weights_resident = false;
+  std::int64_t band_rows = 0;  ///< output rows of a band; the last may have fewer
+  std::vector<Job> jobs;
+  std::uint64_t activation_half_used = 0, weight_half_used = 0, output_half_used = 0;  ///< bytes, at most
+
+  /// Blocks of the output stream in the order in which they are finished.
+  std::vector<std::int64_t> output_order() const;
+};
+
+/// Bytes across the memory socket, each fetch rounded outward to bursts, tables and biases included.
+struct Traffic {
+  std::uint64_t activation_read_bytes = 0;
+  std::uint64_t weight_read_bytes = 0;
+  std::uint64_t output_write_bytes = 0;
+
+  std::uint64_t total() const { return activation_read_bytes + weight_read_bytes + output_write_bytes; }
+  Traffic& operator+=(const Traffic& other);
+  friend bool operator==(const Traffic& a, const Traffic& b) {
+    return a.activation_read_bytes == b.activation_read_bytes && a.weight_read_bytes == b.weight_read_bytes &&
+           a.output_write_bytes == b.output_write_bytes;
+  }
+};
+
+/// The streams of a layer in memory. `output` is empty where the result does not leave the chip.
+struct LayerStreams {
+  const StreamDirectory* activation = nullptr;
+  const StreamDirectory* weight = nullptr;
+  const StreamDirectory* output = nullptr;
+};
+
+/// Closed form: the bytes that a plan moves with these streams. Addresses of streams, tables and biases are
+/// taken to be aligned to bursts.
+Traffic traffic_of(const Plan& plan, const LayerStreams& streams, std::uint64_t burst);
+
+}  // namespace dpred

@@ -1,0 +1,228 @@
+#include "platform/preparation.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "models/dram/address_map.h"
+#include "models/dram/preset.h"
+#include "workloads/error.h"
+
+namespace dpred {
+
+namespace {
+
+constexpr std::uint64_t alignment = 4096;  // streams, tables and biases start on whole bursts of any preset
+
+WidthRounding width_rounding(const std::string& name) {
+  if (name == "even") return WidthRounding::even;
+  return name == "pow2" ? WidthRounding::pow2 : WidthRounding::any;
+}
+
+}  // namespace
+
+StreamOptions stream_options(const Parameters& parameters) {
+  StreamOptions options;
+  options.group = parameters.integer("codec.group");
+  options.slice_channels = parameters.integer("codec.slice_channels");
+  options.block_values = parameters.integer("codec.block_values");
+  options.block_filters = parameters.integer("codec.block_filters");
+  return options;
+}
+
+ZeroVector zero_vector(const Parameters& parameters) {
+  const std::string& name = parameters.text("codec.zero_vector");
+  if (name == "always") return ZeroVector::always;
+  return name == "never" ? ZeroVector::never : ZeroVector::automatic;
+}
+
+DesignPoint::DesignPoint(const Parameters& p) {
+  const auto unsigned_of = [&](const char* key) { return static_cast<std::uint64_t>(p.integer(key)); };
+  design = &find_compute_design(p.text("array.design"));
+  geometry.lanes = p.integer("array.lanes");
+  geometry.rows = p.integer("array.rows");
+  geometry.tiles = p.integer("array.tiles");
+  geometry.columns = p.integer("array.columns");
+  if (design->serial_activations()) {
+    geometry.bits_per_cycle = p.integer("array.bits_per_cycle");
+    geometry.column_registers = p.integer("array.column_registers");
+    geometry.widths = width_rounding(p.text("array.widths"));
+  }
+  clock_mhz = unsigned_of("array.clock_mhz");
+
+  codec = &find_codec(p.text("codec.name"));
+  const std::vector<std::string> names = codec_names();
+  codec_index = static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec->name()) - names.begin());
+  stream = stream_options(p);
+  if (codec->name() != "raw") zero_vector = dpred::zero_vector(p);
+
+  buffers.activation = unsigned_of("buffer.activation_bytes");
+  buffers.weight = unsigned_of("buffer.weight_bytes");
+  buffers.output = unsigned_of("buffer.output_bytes");
+
+  dram_preset = p.text("dram.preset");
+  dram_mapping = p.text("dram.mapping");
+  dram_channels = static_cast<int>(p.integer("dram.channels"));
+  burst_bytes = dram::find_preset(dram_preset).organisation.burst_bytes;
+
+  request_bytes = unsigned_of("engine.request_bytes");
+  outstanding = unsigned_of("engine.outstanding");
+  decoders = unsigned_of("engine.decoders");
+  encoders = unsigned_of("engine.encoders");
+  detect_latency = unsigned_of("engine.detect_latency");
+  p.text("sim.fidelity");  // one choice so far: lt
+  elided = p.text("sim.data") == "elided";
+}
+
+TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options, const Codec& codec,
+                           ZeroVector zero_vector)
+    : tensor(&values),
+      profile(profile_of(values)),
+      layout(role, values.shape, options),
+      widths(WidthMap::of(values, profile.format, layout)),
+      coded(codec.plan(layout, profile.format, widths, zero_vector)),
+      raw(find_codec("raw").plan(layout, profile.format, widths, zero_vector)) {}
+
+Preparation::Preparation(const Network& network, const DesignPoint& point) : network_(network), point_(point) {
+  allocate(network.layers.size() * LayerDescriptor::size);
+  layers_.reserve(network.layers.size());
+  for (const Layer& layer : network.layers) prepare(layer);
+  const dram::Preset& preset = dram::find_preset(point.dram_preset);
+  const std::uint64_t capacity = dram::AddressMap(preset, point.dram_mapping, point.dram_channels).capacity();
+  if (next_address_ > capacity) {
+    throw InputError("dram.preset '" + point.dram_preset + "' with " + std::to_string(point.dram_channels) +
+                     " channels holds " + std::to_string(capacity) + " bytes, the network needs " +
+                     std::to_string(next_address_));
+  }
+}
+
+std::uint64_t Preparation::allocate(std::uint64_t bytes) {
+  const std::uint64_t address = next_address_;
+  next_address_ += (bytes + alignment - 1) / alignment * alignment;
+  return address;
+}
+
+TensorStream& Preparation::stream_of(const std::string& key, StreamRole role) {
+  std::unique_ptr<TensorStream>& stream = streams_[{key, role}];
+  if (!stream) {
+    stream = std::make_unique<TensorStream>(network_.tensor(key), role, point_.stream, *point_.codec,
+                                            point_.zero_vector);
+  }
+  return *stream;
+}
+
+StoredTensor& Preparation::place(const std::string& key, StreamRole role, bool written_by_host) {
+  StoredTensor*& place = places_[{key, role}];
+  if (place == nullptr) {
+    stored_.push_back(std::make_unique<StoredTensor>());
+    place = stored_.back().get();
+    place->stream = &stream_of(key, role);
+    place->written_by_host = written_by_host;
+    const StreamPlan& plan = place->stream->coded;
+    place->address = allocate(plan.stream_bytes());
+    place->table_address = plan.has_table() ? allocate(plan.table_bytes()) : 0;
+    place->directory = std::make_shared<StreamDirectory>(place->stream->layout, plan);
+    place->raw_directory = std::make_shared<StreamDirectory>(place->stream->layout, place->stream->raw);
+  }
+  return *place;
+}
+
+OperandDescriptor Preparation::describe(const StoredTensor& stored) const {
+  const StreamPlan& plan = stored.stream->coded;
+  OperandDescriptor operand;
+  operand.address = stored.address;
+  operand.table_address = stored.table_address;
+  operand.bytes = plan.stream_bytes();
+  operand.table_bytes = static_cast<std::uint32_t>(plan.table_bytes());
+  operand.codec = point_.codec_index;
+  operand.format = plan.format;
+  operand.width = static_cast<std::uint8_t>(stored.stream->profile.width);
+  return operand;
+}
+
+void Preparation::prepare(const Layer& layer) {
+  const LayerShape& shape = layer.shape;
+  PreparedLayer prepared;
+  prepared.layer = &layer;
+  prepared.descriptor_address = layers_.size() * LayerDescriptor::size;
+
+  const StoredTensor& input = place(layer.input, StreamRole::activation, true);
+  const StoredTensor& weight = place(layer.weight, weight_role(shape), true);
+  // What the layer reads is kept alive beside it: its own output may lie in another order from now on.
+  prepared.streams = {input.directory.get(), weight.directory.get(), nullptr};
+  prepared.raw_streams = {input.raw_directory.get(), weight.raw_directory.get(), nullptr};
+
+  LayerDescriptor& descriptor = prepared.descriptor;
+  descriptor.shape = shape;
+  descriptor.weight_is_activation = layer.weight_is_activation;
+  descriptor.stream = point_.stream;
+  descriptor.activation = describe(input);
+  descriptor.weight = describe(weight);
+  if (!layer.bias.empty()) descriptor.bias_address = allocate(4 * static_cast<std::uint64_t>(shape.K));
+
+  const LayerPrecision precision{network_.bits, input.stream->profile.width, weight.stream->profile.width};
+  prepared.schedule =
+      std::make_unique<LayerSchedule>(*point_.design, point_.geometry, shape, precision, nullptr, nullptr);
+
+  StoredTensor* output = nullptr;
+  if (!layer.output.empty()) {
+    output = &place(layer.output, StreamRole::activation, false);
+    prepared.output = output;
+    descriptor.output = describe(*output);
+    descriptor.output_channels = static_cast<std::uint32_t>(output->stream->tensor->shape[1]);
+    prepared.streams.output = output->directory.get();
+  } else {
+    descriptor.output.format.values.bits = static_cast<std::uint8_t>(network_.bits);
+  }
+
+  PlannerInput& planner = prepared.planner_input;
+  planner.name = layer.name;
+  planner.shape = shape;
+  planner.schedule = prepared.schedule.get();
+  planner.streams = prepared.streams;
+  planner.has_bias = descriptor.bias_address != 0;
+  planner.sets_may_split = point_.design->weight != WidthSource::brick;
+  planner.output_channels = descriptor.output_channels;
+  planner.output_bytes_per_value = network_.bits / 8;
+  prepared.plan = make_plan(planner, point_.buffers, point_.burst_bytes);
+
+  if (output != nullptr) {
+    // The blocks lie in the order in which the plan finishes them.
+    const std::vector<std::int64_t> order = prepared.plan.output_order();
+    retired_.push_back(output->directory);
+    retired_.push_back(output->raw_directory);
+    output->directory = std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded, order);
+    output->raw_directory = std::make_shared<StreamDirectory>(output->stream->layout, output->stream->raw, order);
+    prepared.streams.output = planner.streams.output = output->directory.get();
+    prepared.raw_streams.output = output->raw_directory.get();
+  }
+  prepared.traffic = traffic_of(prepared.plan, prepared.streams, point_.burst_bytes);
+  prepared.raw_traffic = traffic_of(prepared.plan, prepared.raw_streams, point_.burst_bytes);
+
+  if (point_.design->activation == WidthSource::brick) {
+    prepared.activation_bricks = std::make_unique<BrickMap>(activation_bricks(shape, point_.geometry.lanes));
+    prepared.activation_bricks->absorb(*input.stream->tensor, input.stream->profile.format);
+  }
+  if (point_.design->weight == WidthSource::brick) {
+    prepared.weight_bricks = std::make_unique<BrickMap>(weight_bricks(shape, point_.geometry.lanes));
+    prepared.weight_bricks->absorb(*weight.stream->tensor, weight.stream->profile.format);
+  }
+  layers_.push_back(std::move(prepared));
+}
+
+std::vector<std::uint8_t> Preparation::bias_bytes(const Layer& layer) const {
+  const Auxiliary& bias = network_.aux.at(layer.bias);
+  // A fixed-point network's bias is a real number: its accumulator has the operands' fraction bits.
+  const int shift =
+      bias.integer ? 0 : network_.tensor(layer.input).frac_bits + network_.tensor(layer.weight).frac_bits;
+  std::vector<std::uint8_t> bytes;
+  for (const double value : bias.values) {
+    constexpr double lowest = std::numeric_limits<std::int32_t>::min();
+    constexpr double highest = std::numeric_limits<std::int32_t>::max();
+    const auto word = static_cast<std::int32_t>(std::clamp(std::nearbyint(std::ldexp(value, shift)), lowest, highest));
+    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint32_t>(word) >> (8 * i)));
+  }
+  return bytes;
+}
+
+}  // namespace dpred

@@ -1,0 +1,115 @@
+// From a network and a design point to everything that a run needs: formats, sizes, plans, a memory image.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "models/array/layer_schedule.h"
+#include "models/codec/codec.h"
+#include "models/codec/stream_directory.h"
+#include "platform/layer_descriptor.h"
+#include "platform/parameters.h"
+#include "platform/planner.h"
+#include "workloads/network.h"
+
+namespace dpred {
+
+/// The parameters of the models, read once from the registry's values.
+struct DesignPoint {
+  const ComputeDesign* design = nullptr;
+  ArrayGeometry geometry;
+  const Codec* codec = nullptr;
+  std::uint8_t codec_index = 0;
+  ZeroVector zero_vector = ZeroVector::automatic;
+  StreamOptions stream;
+  BufferSizes buffers;
+  std::string dram_preset, dram_mapping;
+  int dram_channels = 1;
+  std::uint64_t burst_bytes = 64;
+  std::uint64_t clock_mhz = 1000;
+  std::uint64_t request_bytes = 0, outstanding = 0, decoders = 0, encoders = 0, detect_latency = 0;
+  bool elided = false;
+
+  /// Marks what it reads. InputError for combinations that cannot be.
+  explicit DesignPoint(const Parameters& parameters);
+};
+
+/// Parameters of the codec alone, for commands that need no more.
+StreamOptions stream_options(const Parameters& parameters);
+ZeroVector zero_vector(const Parameters& parameters);
+
+/// A tensor in the role of its first reader: found once, used by every layer that reads it.
+struct TensorStream {
+  const Tensor* tensor = nullptr;
+  TensorProfile profile;
+  StreamLayout layout;
+  WidthMap widths;
+  StreamPlan coded;  ///< with the codec of the design point
+  StreamPlan raw;    ///< uncompressed: for the raw_* columns
+
+  TensorStream(const Tensor& tensor, StreamRole role, const StreamOptions& options, const Codec& codec,
+               ZeroVector zero_vector);
+};
+
+/// A tensor's place in memory.
+struct StoredTensor {
+  const TensorStream* stream = nullptr;
+  std::uint64_t address = 0, table_address = 0;
+  bool written_by_host = true;  ///< else by the layer that computes it
+  std::shared_ptr<const StreamDirectory> directory;      ///< blocks as they lie
+  std::shared_ptr<const StreamDirectory> raw_directory;  ///< the same blocks uncompressed
+};
+
+struct PreparedLayer {
+  const Layer* layer = nullptr;
+  LayerDescriptor descriptor;
+  std::uint64_t descriptor_address = 0;
+  std::unique_ptr<LayerSchedule> schedule;  ///< without widths: sets and units only
+  const StoredTensor* output = nullptr;
+  LayerStreams streams, raw_streams;
+  PlannerInput planner_input;
+  Plan plan;
+  Traffic traffic;      ///< closed form
+  Traffic raw_traffic;  ///< the same plan with every tensor uncompressed
+  std::unique_ptr<BrickMap> activation_bricks, weight_bricks;  ///< null where the design needs none
+  bool coded_output() const { return output != nullptr && output->directory->plan().has_table(); }
+};
+
+class Preparation {
+ public:
+  /// The network must outlive it. InputError if a layer has no plan that fits the buffers.
+  Preparation(const Network& network, const DesignPoint& point);
+  Preparation(const Preparation&) = delete;
+  Preparation& operator=(const Preparation&) = delete;
+
+  const Network& network() const { return network_; }
+  const DesignPoint& point() const { return point_; }
+  const std::vector<PreparedLayer>& layers() const { return layers_; }
+  /// Every tensor in memory, in the order of their addresses.
+  const std::vector<std::unique_ptr<StoredTensor>>& stored() const { return stored_; }
+  /// 4 bytes a filter, as the host writes them: accumulator units.
+  std::vector<std::uint8_t> bias_bytes(const Layer& layer) const;
+  std::uint64_t memory_end() const { return next_address_; }
+
+ private:
+  TensorStream& stream_of(const std::string& key, StreamRole role);
+  StoredTensor& place(const std::string& key, StreamRole role, bool written_by_host);
+  std::uint64_t allocate(std::uint64_t bytes);
+  void prepare(const Layer& layer);
+  OperandDescriptor describe(const StoredTensor& stored) const;
+
+  const Network& network_;
+  const DesignPoint& point_;
+  std::uint64_t next_address_ = 0;
+  std::map<std::pair<std::string, StreamRole>, std::unique_ptr<TensorStream>> streams_;
+  std::map<std::pair<std::string, StreamRole>, StoredTensor*> places_;
+  std::vector<std::unique_ptr<StoredTensor>> stored_;
+  /// Directories that earlier layers still refer to.
+  std::vector<std::shared_ptr<const StreamDirectory>> retired_;
+  std::vector<PreparedLayer> layers_;
+};
+
+}  // namespace dpred

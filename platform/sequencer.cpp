@@ -1,0 +1,226 @@
+#include "platform/sequencer.h"
+
+#include <algorithm>
+#include <array>
+
+#include "models/buffer/on_chip_buffer.h"
+
+namespace dpred {
+
+Sequencer::Sequencer(const sc_core::sc_module_name& name, const SequencerConfig& config)
+    : sc_module(name), config_(config), clock_(config.clock_mhz) {
+  SC_HAS_PROCESS(Sequencer);
+  SC_THREAD(fill_process);
+  SC_THREAD(drain_process);
+}
+
+std::uint64_t Sequencer::fill_cycles(const SequencerConfig& config, bool coded_output) {
+  // An operand is written into a buffer and read from it; a result goes through the detector.
+  return 2 * OnChipBuffer::access_cycles + (coded_output ? config.detect_latency : 0);
+}
+
+void Sequencer::wait_until(const std::size_t& progress, std::size_t jobs) {
+  while (progress < jobs) wait(progress_);
+}
+
+void Sequencer::advance(std::size_t& progress, std::size_t jobs) {
+  progress = jobs;
+  progress_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void Sequencer::begin_layer(const LayerDescriptor& layer) {
+  const std::vector<std::string> codecs = codec_names();
+  const auto stream = [&](const OperandDescriptor& operand, const StreamDirectory* directory) {
+    return EngineStream{&find_codec(codecs[operand.codec]), directory, operand.address, operand.table_address,
+                        operand.bytes};
+  };
+  EngineLayer streams;
+  streams.activation = stream(layer.activation, model_->streams.activation);
+  streams.weight = stream(layer.weight, model_->streams.weight);
+  streams.output = stream(layer.output, layer.output_channels > 0 ? model_->streams.output : nullptr);
+  streams.bias_address = layer.bias_address;
+  streams.elided = what_if_.elided;
+  streams.ideal_memory = what_if_.ideal_memory;
+  streams.ideal_codec = what_if_.ideal_codec;
+  engine->begin_layer(streams);
+
+  ArrayLayer values;
+  values.shape = layer.shape;
+  values.precision = {layer.activation.format.values.bits, layer.activation.width, layer.weight.width};
+  values.activation_format = layer.activation.format.values;
+  values.weight_format = layer.weight.format.values;
+  values.activation_layout = &model_->streams.activation->layout();
+  values.weight_layout = &model_->streams.weight->layout();
+  values.results = layer.output_channels > 0 ? model_->results : nullptr;
+  values.elided = what_if_.elided;
+  if (what_if_.elided) {
+    values.activation_bricks = model_->activation_bricks;
+    values.weight_bricks = model_->weight_bricks;
+  }
+  array->begin_layer(values);
+}
+
+Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if) {
+  const std::uint64_t start_cycle = clock_.cycle_at(sc_core::sc_time_stamp());
+  std::array<std::uint8_t, LayerDescriptor::size> bytes{};
+  engine->read_memory(descriptor_address, bytes.data(), bytes.size());
+  layer_ = LayerDescriptor::from_bytes(bytes);
+  model_ = &model;
+  what_if_ = what_if;
+  ledger_ = Ledger{};
+  states_.assign(model.plan->jobs.size(), JobState{});
+  filled_ = computed_ = drained_ = 0;
+  output_finished_ = false;
+  begin_layer(layer_);
+  start_.notify(sc_core::SC_ZERO_TIME);
+
+  const std::uint64_t latency = 2 * OnChipBuffer::access_cycles;
+  std::uint64_t end = start_cycle;
+  for (std::size_t j = 0; j < model.plan->jobs.size(); ++j) {
+    const Job& job = model.plan->jobs[j];
+    wait_until(filled_, j + 1);
+    if (j >= 2) wait_until(drained_, j - 1);  // its half of the output buffer
+    std::uint64_t begin = charge_wait(j, end);
+    if (j == 0) begin += latency;
+    if (job.activations) array->take_activations({job.activations->rows, job.activations->buffer_address});
+    if (job.weights) array->take_weights({job.weights->rows, job.weights->buffer_address});
+    const LayerSchedule& schedule = array->schedule();
+    std::uint64_t cycles = array->compute({job.set_begin, job.set_end, job.filter_begin, job.filter_end,
+                                           schedule.units_in_rows(job.band.begin),
+                                           schedule.units_in_rows(job.band.end)});
+    if (what_if_.ideal_compute) cycles = 0;
+    ledger_.charge(CycleCause::compute, cycles);
+    end = begin + cycles;
+    const sc_core::sc_time now = sc_core::sc_time_stamp();
+    if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
+    const JobResults results = results_of(j);
+    array->write_results(results.rows, results.channel_begin, results.channel_end, results.channel_step,
+                         results.buffer_address);
+    advance(computed_, j + 1);
+  }
+  while (!output_finished_) wait(progress_);
+
+  end = std::max(end, clock_.cycle_at(output_done_));
+  const bool coded_output =
+      layer_.output_channels > 0 && model.streams.output != nullptr && model.streams.output->plan().has_table();
+  if (coded_output) end += config_.detect_latency;
+  const std::uint64_t total = end - start_cycle;
+  ledger_.charge(CycleCause::overhead, total - ledger_.total());
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
+  return ledger_;
+}
+
+/// The first cycle in which the job can start; waiting from `from` on is charged to what arrives last.
+std::uint64_t Sequencer::charge_wait(std::size_t job, std::uint64_t from) {
+  const JobState& state = states_[job];
+  struct Operand {
+    CycleCause stall;
+    std::uint64_t at_engine, ready;
+  };
+  const auto arrival = [&](CycleCause stall, const Arrival& a) {
+    return Operand{stall, clock_.cycle_at(a.at_engine), clock_.cycle_at(a.in_buffer)};
+  };
+  // On a tie the first of these is charged.
+  std::array<Operand, 3> operands = {arrival(CycleCause::stall_weight, state.weights),
+                                     arrival(CycleCause::stall_activation, state.activations),
+                                     Operand{CycleCause::stall_output, 0, 0}};
+  std::uint64_t encoding_until = 0;
+  if (job >= 2) {
+    const DrainTimes& drain = states_[job - 2].drain;
+    encoding_until = clock_.cycle_at(drain.encoded);
+    operands[2].ready = clock_.cycle_at(drain.written);
+    operands[2].at_engine = operands[2].ready;
+  }
+  const Operand* last = &operands[0];
+  for (const Operand& operand : operands) {
+    if (operand.ready > last->ready) last = &operand;
+  }
+  const std::uint64_t begin = std::max(from, last->ready);
+  if (job == 0) return begin;  // before the first step: overhead
+  if (last->stall == CycleCause::stall_output) {
+    // Results are encoded first and written then.
+    const std::uint64_t encoded = std::clamp(encoding_until, from, begin);
+    ledger_.charge(CycleCause::stall_codec, encoded - from);
+    ledger_.charge(CycleCause::stall_output, begin - encoded);
+    return begin;
+  }
+  const std::uint64_t fetched = std::clamp(last->at_engine, from, begin);
+  ledger_.charge(last->stall, fetched - from);
+  ledger_.charge(CycleCause::stall_codec, begin - fetched);
+  return begin;
+}
+
+JobResults Sequencer::results_of(std::size_t index) const {
+  const Job& job = model_->plan->jobs[index];
+  JobResults results;
+  results.rows = job.finished;
+  results.buffer_address = job.output_address;
+  const auto sets = static_cast<std::int64_t>(array->schedule().sets().size());
+  if (layer_.output_channels == layer_.shape.K) {
+    results.channel_begin = job.filter_begin;
+    results.channel_end = job.filter_end;
+    // One set of a depthwise layer with a channel multiplier holds every so-manieth filter.
+    if (job.set_end - job.set_begin == 1) {
+      results.channel_step = array->schedule().sets()[static_cast<std::size_t>(job.set_begin)].filter_step;
+    }
+  } else if (job.set_end == sets) {
+    // Gates: the step's result is there when all of them are.
+    results.channel_end = layer_.output_channels;
+  } else {
+    results.rows.end = results.rows.begin;
+  }
+  return results;
+}
+
+void Sequencer::fill_process() {
+  for (;;) {
+    wait(start_);
+    const sc_core::sc_time weight_table = engine->fetch_table(dpred::Operand::weight);
+    const sc_core::sc_time activation_table = engine->fetch_table(dpred::Operand::activation);
+    const sc_core::sc_time tables = std::max(weight_table, activation_table);
+    if (tables > sc_core::sc_time_stamp()) wait(tables - sc_core::sc_time_stamp());
+    const std::vector<Job>& jobs = model_->plan->jobs;
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+      JobState& state = states_[j];
+      const auto place_is_free = [&](const Fill& fill) {
+        if (fill.after_job) wait_until(computed_, static_cast<std::size_t>(*fill.after_job) + 1);
+      };
+      if (jobs[j].weights) {
+        const Fill& fill = *jobs[j].weights;
+        place_is_free(fill);
+        if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
+          const sc_core::sc_time there = engine->fetch_biases(fill.biases);
+          state.weights = {there, there};
+        }
+        const FetchTimes times = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);
+        state.weights.at_engine = std::max(state.weights.at_engine, times.at_engine);
+        state.weights.in_buffer = std::max(state.weights.in_buffer, times.in_buffer);
+      }
+      if (jobs[j].activations) {
+        const Fill& fill = *jobs[j].activations;
+        place_is_free(fill);
+        const FetchTimes times = engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address);
+        state.activations = {times.at_engine, times.in_buffer};
+      }
+      advance(filled_, j + 1);
+    }
+  }
+}
+
+void Sequencer::drain_process() {
+  for (;;) {
+    wait(start_);
+    const std::vector<Job>& jobs = model_->plan->jobs;
+    for (std::size_t j = 0; j < jobs.size(); ++j) {
+      wait_until(computed_, j + 1);
+      states_[j].drain = engine->drain(results_of(j), jobs[j].drained_blocks);
+      advance(drained_, j + 1);
+    }
+    output_done_ = engine->finish_output();
+    output_finished_ = true;
+    progress_.notify(sc_core::SC_ZERO_TIME);
+  }
+}
+
+}  // namespace dpred

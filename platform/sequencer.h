@@ -1,0 +1,85 @@
+// The sequencer: reads a layer's descriptor and obeys its plan.
+#pragma once
+
+#include <cstdint>
+#include <systemc>
+#include <vector>
+
+#include "models/array/array_control.h"
+#include "models/compression/engine_control.h"
+#include "models/ledger/ledger.h"
+#include "models/tlm/cycle_clock.h"
+#include "platform/layer_descriptor.h"
+#include "platform/plan.h"
+
+namespace dpred {
+
+/// What the model knows of a layer beside its descriptor.
+struct LayerModel {
+  const Plan* plan = nullptr;
+  LayerStreams streams;
+  const BrickMap* activation_bricks = nullptr;  ///< used where data is elided
+  const BrickMap* weight_bricks = nullptr;      ///< likewise; only for designs with brick-wise weights
+  const Tensor* results = nullptr;              ///< the recorded output; null: stays on chip
+};
+
+/// Parts that are taken to cost nothing, to see what binds next.
+struct WhatIf {
+  bool elided = false;  ///< no bytes are copied: always with an ideal memory
+  bool ideal_memory = false;
+  bool ideal_codec = false;
+  bool ideal_compute = false;
+};
+
+struct SequencerConfig {
+  std::uint64_t clock_mhz = 1000;
+  std::uint64_t detect_latency = 2;  ///< array cycles through OR trees and leading-one detector
+};
+
+class Sequencer : public sc_core::sc_module {
+ public:
+  sc_core::sc_port<EngineControl> engine{"engine"};
+  sc_core::sc_port<ArrayControl> array{"array"};
+
+  Sequencer(const sc_core::sc_module_name& name, const SequencerConfig& config);
+
+  /// Runs one layer from its descriptor in memory to its last result in memory; returns where the array cycles
+  /// went. To be called from an SC_THREAD. InputError if the descriptor is none.
+  Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if);
+
+  /// Cycles of `total` beyond compute with an ideal memory and default engine: the pipeline's length.
+  static std::uint64_t fill_cycles(const SequencerConfig& config, bool coded_output);
+
+ private:
+  struct Arrival {
+    sc_core::sc_time at_engine, in_buffer;
+  };
+  /// What the compute process has to know of a job's fills and drains.
+  struct JobState {
+    Arrival activations, weights;
+    DrainTimes drain;
+  };
+
+  void fill_process();
+  void drain_process();
+  void begin_layer(const LayerDescriptor& layer);
+  void wait_until(const std::size_t& progress, std::size_t jobs);
+  void advance(std::size_t& progress, std::size_t jobs);
+  std::uint64_t charge_wait(std::size_t job, std::uint64_t from);
+  JobResults results_of(std::size_t job) const;
+
+  SequencerConfig config_;
+  CycleClock clock_;
+  LayerDescriptor layer_;
+  const LayerModel* model_ = nullptr;
+  WhatIf what_if_;
+  Ledger ledger_;
+  std::vector<JobState> states_;
+  sc_core::sc_time output_done_;
+  // Jobs whose fills are issued, whose last step is over, whose results are drained.
+  std::size_t filled_ = 0, computed_ = 0, drained_ = 0;
+  bool output_finished_ = false;
+  sc_core::sc_event start_, progress_;
+};
+
+}  // namespace dpred

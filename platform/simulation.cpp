@@ -1,0 +1,199 @@
+// The simulation behind simulate(): accelerator and memory, a host that writes the tensors and rings.
+#include <exception>
+#include <stdexcept>
+#include <systemc>
+
+#include "models/dram/dram.h"
+#include "platform/accelerator.h"
+#include "platform/run.h"
+
+namespace dpred {
+
+namespace {
+
+AcceleratorConfig accelerator_config(const DesignPoint& point) {
+  AcceleratorConfig config;
+  config.design = point.design;
+  config.geometry = point.geometry;
+  config.buffers = point.buffers;
+  config.engine.burst_bytes = point.burst_bytes;
+  config.engine.request_bytes = point.request_bytes;
+  config.engine.outstanding = point.outstanding;
+  config.engine.decoders = point.decoders;
+  config.engine.encoders = point.encoders;
+  config.engine.clock_mhz = point.clock_mhz;
+  config.sequencer.clock_mhz = point.clock_mhz;
+  config.sequencer.detect_latency = point.detect_latency;
+  return config;
+}
+
+/// Memory as the host sees it: debug accesses, which take no time.
+class HostMemory {
+ public:
+  explicit HostMemory(tlm::tlm_initiator_socket<>& socket) : socket_(socket) {}
+
+  void write(std::uint64_t address, std::vector<std::uint8_t> bytes) {
+    transfer(tlm::TLM_WRITE_COMMAND, address, bytes.data(), bytes.size());
+  }
+  std::vector<std::uint8_t> read(std::uint64_t address, std::uint64_t length) {
+    std::vector<std::uint8_t> bytes(static_cast<std::size_t>(length));
+    transfer(tlm::TLM_READ_COMMAND, address, bytes.data(), bytes.size());
+    return bytes;
+  }
+
+ private:
+  void transfer(tlm::tlm_command command, std::uint64_t address, std::uint8_t* data, std::size_t length) {
+    if (length == 0) return;
+    payload_.set_command(command);
+    payload_.set_address(address);
+    payload_.set_data_ptr(data);
+    payload_.set_data_length(static_cast<unsigned int>(length));
+    payload_.set_streaming_width(static_cast<unsigned int>(length));
+    if (socket_->transport_dbg(payload_) != length) throw std::runtime_error("the memory is smaller than it says");
+  }
+
+  tlm::tlm_initiator_socket<>& socket_;
+  tlm::tlm_generic_payload payload_;
+};
+
+/// Two initiators, one memory: the accelerator's accesses and the host's debug accesses.
+class Testbed : public sc_core::sc_module {
+ public:
+  Testbed(const sc_core::sc_module_name& name, const Preparation& preparation, const Progress& progress)
+      : sc_module(name),
+        preparation_(preparation),
+        progress_(progress),
+        accelerator_("accelerator", accelerator_config(preparation.point())),
+        memory_("memory", dram::find_preset(preparation.point().dram_preset), preparation.point().dram_mapping,
+                preparation.point().dram_channels),
+        host_(accelerator_.mem) {
+    SC_HAS_PROCESS(Testbed);
+    accelerator_.mem.bind(memory_.socket);
+    SC_THREAD(host_process);
+  }
+
+  RunResult result;
+
+ private:
+  void host_process() {
+    write_memory();
+    const bool elided = preparation_.point().elided;
+    for (std::size_t i = 0; i < preparation_.layers().size(); ++i) {
+      const PreparedLayer& layer = preparation_.layers()[i];
+      const EngineTraffic before = accelerator_.traffic();
+      WhatIf as_built;
+      as_built.elided = elided;
+      LayerResult row;
+      row.name = layer.layer->name;
+      row.op = to_string(layer.layer->op);
+      row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
+      row.ledger = accelerator_.run(layer.descriptor_address, model_of(layer), as_built);
+      const EngineTraffic& after = accelerator_.traffic();
+      row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
+      row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
+      row.traffic.output_write_bytes = after.output_write_bytes - before.output_write_bytes;
+      row.raw_traffic = layer.raw_traffic;
+      row.binds = row.ledger.binds();
+      result.layers.push_back(std::move(row));
+      if (progress_) progress_(i + 1);
+    }
+    result.control_read_bytes = accelerator_.traffic().control_read_bytes;
+    if (!elided) check_memory();
+    find_next_bounds();
+  }
+
+  void write_memory() {
+    for (const PreparedLayer& layer : preparation_.layers()) {
+      const auto bytes = layer.descriptor.to_bytes();
+      host_.write(layer.descriptor_address, {bytes.begin(), bytes.end()});
+      if (layer.descriptor.bias_address != 0) {
+        host_.write(layer.descriptor.bias_address, preparation_.bias_bytes(*layer.layer));
+      }
+    }
+    if (preparation_.point().elided) return;
+    for (const auto& stored : preparation_.stored()) {
+      if (!stored->written_by_host) continue;
+      const TensorStream& stream = *stored->stream;
+      EncodedTensor encoded = encode(*preparation_.point().codec, stream.layout, stream.coded, *stream.tensor);
+      host_.write(stored->address, std::move(encoded.stream));
+      std::vector<std::uint8_t> table;
+      for (const std::uint32_t offset : encoded.table) {
+        for (int i = 0; i < 4; ++i) table.push_back(static_cast<std::uint8_t>(offset >> (8 * i)));
+      }
+      host_.write(stored->table_address, std::move(table));
+    }
+  }
+
+  /// Every tensor in memory must decode to the values that the workload has for it.
+  void check_memory() {
+    for (const auto& stored : preparation_.stored()) {
+      const TensorStream& stream = *stored->stream;
+      const std::vector<std::uint8_t> bytes = host_.read(stored->address, stream.coded.stream_bytes());
+      const std::vector<std::uint8_t> table_bytes = host_.read(stored->table_address, stream.coded.table_bytes());
+      std::vector<std::uint32_t> table;
+      for (std::size_t i = 0; i < table_bytes.size(); i += 4) {
+        table.push_back(table_bytes[i] | std::uint32_t{table_bytes[i + 1]} << 8 |
+                        std::uint32_t{table_bytes[i + 2]} << 16 | std::uint32_t{table_bytes[i + 3]} << 24);
+      }
+      Tensor decoded = *stream.tensor;
+      std::fill(decoded.data.begin(), decoded.data.end(), std::uint8_t{0});
+      try {
+        decode(*preparation_.point().codec, stream.layout, stream.coded.format, bytes, table, decoded);
+        if (decoded.data != stream.tensor->data) {
+          result.mismatches.push_back("tensor '" + stream.tensor->key + "' in memory decodes to other values");
+        }
+      } catch (const StreamError& error) {
+        result.mismatches.push_back("tensor '" + stream.tensor->key + "' in memory: " + error.what());
+      }
+    }
+  }
+
+  /// Runs each layer again with the resource that binds it ideal.
+  void find_next_bounds() {
+    for (std::size_t i = 0; i < preparation_.layers().size(); ++i) {
+      LayerResult& row = result.layers[i];
+      WhatIf ideal;
+      ideal.elided = true;
+      ideal.ideal_compute = row.binds == Resource::compute;
+      ideal.ideal_memory = row.binds == Resource::dram;
+      ideal.ideal_codec = row.binds == Resource::codec;
+      if (row.binds == Resource::overhead) {
+        row.binds_next = row.ledger.binds_without(Resource::overhead);
+        continue;
+      }
+      const PreparedLayer& layer = preparation_.layers()[i];
+      row.binds_next = accelerator_.run(layer.descriptor_address, model_of(layer), ideal).binds();
+    }
+  }
+
+  LayerModel model_of(const PreparedLayer& layer) const {
+    LayerModel model;
+    model.plan = &layer.plan;
+    model.streams = layer.streams;
+    model.activation_bricks = layer.activation_bricks.get();
+    model.weight_bricks = layer.weight_bricks.get();
+    model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
+    return model;
+  }
+
+  const Preparation& preparation_;
+  const Progress& progress_;
+  Accelerator accelerator_;
+  dram::Dram memory_;
+  HostMemory host_;
+};
+
+}  // namespace
+
+RunResult simulate(const Preparation& preparation, const Progress& progress) {
+  Testbed testbed("testbed", preparation, progress);
+  sc_core::sc_start();
+  if (testbed.result.layers.size() != preparation.layers().size()) {
+    throw std::runtime_error("the simulation ended before the last layer: something waits for ever");
+  }
+  const DesignPoint& point = preparation.point();
+  testbed.result.fill_cycles = Sequencer::fill_cycles({point.clock_mhz, point.detect_latency}, true);
+  return testbed.result;
+}
+
+}  // namespace dpred
