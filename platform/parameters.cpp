@@ -84,9 +84,9 @@ std::vector<ParameterSpec> all_parameters() {
               "Encoders of results, each of one group per array cycle; 0 means as many as are needed."),
       integer("engine.detect_latency", 2, {0, 1000}, "array cycles",
               "Latency of the width detector at the encoder: OR trees and leading-one detector."),
-      integer("engine.request_bytes", 4096, {64, mebibyte}, "bytes",
+      integer("engine.request_bytes", 512, {64, mebibyte}, "bytes",
               "Longest read or write at the memory socket at the fidelity lt."),
-      integer("engine.outstanding", 16, {1, 1024}, "requests",
+      integer("engine.outstanding", 8, {1, 1024}, "requests",
               "Requests that may be under way at the memory socket."),
 
       choice("sim.fidelity", "lt", {"lt"}, "Abstraction of the simulation: lt is loosely timed."),

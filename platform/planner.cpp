@@ -86,9 +86,12 @@ class Planner {
   }
 
  private:
+  static constexpr std::int64_t bands_wanted = 16;
+
   /// Compared in this order.
-  using Price = std::tuple<std::uint64_t /*traffic*/, std::uint64_t /*cannot overlap*/, int /*order*/,
-                           std::size_t /*jobs*/, int /*residents*/>;
+  using Price =
+      std::tuple<std::uint64_t /*traffic*/, bool /*bands are needlessly short*/,
+                 std::uint64_t /*cannot overlap*/, int /*order*/, std::size_t /*jobs*/, int /*residents*/>;
 
   std::uint64_t row_bytes(const StreamDirectory& stream, std::size_t section) const {
     return static_cast<std::uint64_t>(stream.layout().sections()[section].row_values * code_bytes_);
@@ -326,7 +329,12 @@ class Planner {
     }
     const std::uint64_t exposed = act(0, groups.front()) + weight_bytes.front() +
                                   output_bytes(groups.back(), choice.bands->finished.back().rows());
-    return {traffic, exposed, static_cast<int>(choice.order), groups.size() * bands,
+    const bool short_bands = choice.bands->size < divide_up(output_rows_, bands_wanted);
+    return {traffic,
+            short_bands,
+            exposed,
+            static_cast<int>(choice.order),
+            groups.size() * bands,
             choice.activations_resident + choice.weights_resident};
   }
 

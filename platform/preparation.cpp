@@ -52,7 +52,8 @@ DesignPoint::DesignPoint(const Parameters& p) {
 
   codec = &find_codec(p.text("codec.name"));
   const std::vector<std::string> names = codec_names();
-  codec_index = static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec->name()) - names.begin());
+  codec_index =
+      static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec->name()) - names.begin());
   stream = stream_options(p);
   if (codec->name() != "raw") zero_vector = dpred::zero_vector(p);
 
@@ -74,8 +75,8 @@ DesignPoint::DesignPoint(const Parameters& p) {
   elided = p.text("sim.data") == "elided";
 }
 
-TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options, const Codec& codec,
-                           ZeroVector zero_vector)
+TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options,
+                           const Codec& codec, ZeroVector zero_vector)
     : tensor(&values),
       profile(profile_of(values)),
       layout(role, values.shape, options),
@@ -83,10 +84,12 @@ TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOp
       coded(codec.plan(layout, profile.format, widths, zero_vector)),
       raw(find_codec("raw").plan(layout, profile.format, widths, zero_vector)) {}
 
-Preparation::Preparation(const Network& network, const DesignPoint& point) : network_(network), point_(point) {
+Preparation::Preparation(const Network& network, const DesignPoint& point)
+    : network_(network), point_(point) {
   allocate(network.layers.size() * LayerDescriptor::size);
   layers_.reserve(network.layers.size());
-  for (const Layer& layer : network.layers) prepare(layer);
+  for (const Layer& layer : network.layers)
+    prepare(layer);
   const dram::Preset& preset = dram::find_preset(point.dram_preset);
   const std::uint64_t capacity = dram::AddressMap(preset, point.dram_mapping, point.dram_channels).capacity();
   if (next_address_ > capacity) {
@@ -191,8 +194,10 @@ void Preparation::prepare(const Layer& layer) {
     const std::vector<std::int64_t> order = prepared.plan.output_order();
     retired_.push_back(output->directory);
     retired_.push_back(output->raw_directory);
-    output->directory = std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded, order);
-    output->raw_directory = std::make_shared<StreamDirectory>(output->stream->layout, output->stream->raw, order);
+    output->directory =
+        std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded, order);
+    output->raw_directory =
+        std::make_shared<StreamDirectory>(output->stream->layout, output->stream->raw, order);
     prepared.streams.output = planner.streams.output = output->directory.get();
     prepared.raw_streams.output = output->raw_directory.get();
   }
@@ -219,8 +224,10 @@ std::vector<std::uint8_t> Preparation::bias_bytes(const Layer& layer) const {
   for (const double value : bias.values) {
     constexpr double lowest = std::numeric_limits<std::int32_t>::min();
     constexpr double highest = std::numeric_limits<std::int32_t>::max();
-    const auto word = static_cast<std::int32_t>(std::clamp(std::nearbyint(std::ldexp(value, shift)), lowest, highest));
-    for (int i = 0; i < 4; ++i) bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint32_t>(word) >> (8 * i)));
+    const auto word =
+        static_cast<std::int32_t>(std::clamp(std::nearbyint(std::ldexp(value, shift)), lowest, highest));
+    for (int i = 0; i < 4; ++i)
+      bytes.push_back(static_cast<std::uint8_t>(static_cast<std::uint32_t>(word) >> (8 * i)));
   }
   return bytes;
 }

@@ -58,7 +58,7 @@ struct TensorStream {
 struct StoredTensor {
   const TensorStream* stream = nullptr;
   std::uint64_t address = 0, table_address = 0;
-  bool written_by_host = true;  ///< else by the layer that computes it
+  bool written_by_host = true;                           ///< else by the layer that computes it
   std::shared_ptr<const StreamDirectory> directory;      ///< blocks as they lie
   std::shared_ptr<const StreamDirectory> raw_directory;  ///< the same blocks uncompressed
 };

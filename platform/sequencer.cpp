@@ -20,7 +20,8 @@ std::uint64_t Sequencer::fill_cycles(const SequencerConfig& config, bool coded_o
 }
 
 void Sequencer::wait_until(const std::size_t& progress, std::size_t jobs) {
-  while (progress < jobs) wait(progress_);
+  while (progress < jobs)
+    wait(progress_);
 }
 
 void Sequencer::advance(std::size_t& progress, std::size_t jobs) {
@@ -85,9 +86,9 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
     if (job.activations) array->take_activations({job.activations->rows, job.activations->buffer_address});
     if (job.weights) array->take_weights({job.weights->rows, job.weights->buffer_address});
     const LayerSchedule& schedule = array->schedule();
-    std::uint64_t cycles = array->compute({job.set_begin, job.set_end, job.filter_begin, job.filter_end,
-                                           schedule.units_in_rows(job.band.begin),
-                                           schedule.units_in_rows(job.band.end)});
+    std::uint64_t cycles =
+        array->compute({job.set_begin, job.set_end, job.filter_begin, job.filter_end,
+                        schedule.units_in_rows(job.band.begin), schedule.units_in_rows(job.band.end)});
     if (what_if_.ideal_compute) cycles = 0;
     ledger_.charge(CycleCause::compute, cycles);
     end = begin + cycles;
@@ -98,11 +99,12 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
                          results.buffer_address);
     advance(computed_, j + 1);
   }
-  while (!output_finished_) wait(progress_);
+  while (!output_finished_)
+    wait(progress_);
 
   end = std::max(end, clock_.cycle_at(output_done_));
-  const bool coded_output =
-      layer_.output_channels > 0 && model.streams.output != nullptr && model.streams.output->plan().has_table();
+  const bool coded_output = layer_.output_channels > 0 && model.streams.output != nullptr &&
+                            model.streams.output->plan().has_table();
   if (coded_output) end += config_.detect_latency;
   const std::uint64_t total = end - start_cycle;
   ledger_.charge(CycleCause::overhead, total - ledger_.total());

@@ -43,8 +43,8 @@ class Sequencer : public sc_core::sc_module {
 
   Sequencer(const sc_core::sc_module_name& name, const SequencerConfig& config);
 
-  /// Runs one layer from its descriptor in memory to its last result in memory; returns where the array cycles
-  /// went. To be called from an SC_THREAD. InputError if the descriptor is none.
+  /// Runs one layer from its descriptor in memory to its last result in memory; returns where the array
+  /// cycles went. To be called from an SC_THREAD. InputError if the descriptor is none.
   Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if);
 
   /// Cycles of `total` beyond compute with an ideal memory and default engine: the pipeline's length.

@@ -49,7 +49,8 @@ class HostMemory {
     payload_.set_data_ptr(data);
     payload_.set_data_length(static_cast<unsigned int>(length));
     payload_.set_streaming_width(static_cast<unsigned int>(length));
-    if (socket_->transport_dbg(payload_) != length) throw std::runtime_error("the memory is smaller than it says");
+    if (socket_->transport_dbg(payload_) != length)
+      throw std::runtime_error("the memory is smaller than it says");
   }
 
   tlm::tlm_initiator_socket<>& socket_;
@@ -64,8 +65,8 @@ class Testbed : public sc_core::sc_module {
         preparation_(preparation),
         progress_(progress),
         accelerator_("accelerator", accelerator_config(preparation.point())),
-        memory_("memory", dram::find_preset(preparation.point().dram_preset), preparation.point().dram_mapping,
-                preparation.point().dram_channels),
+        memory_("memory", dram::find_preset(preparation.point().dram_preset),
+                preparation.point().dram_mapping, preparation.point().dram_channels),
         host_(accelerator_.mem) {
     SC_HAS_PROCESS(Testbed);
     accelerator_.mem.bind(memory_.socket);
@@ -114,11 +115,13 @@ class Testbed : public sc_core::sc_module {
     for (const auto& stored : preparation_.stored()) {
       if (!stored->written_by_host) continue;
       const TensorStream& stream = *stored->stream;
-      EncodedTensor encoded = encode(*preparation_.point().codec, stream.layout, stream.coded, *stream.tensor);
+      EncodedTensor encoded =
+          encode(*preparation_.point().codec, stream.layout, stream.coded, *stream.tensor);
       host_.write(stored->address, std::move(encoded.stream));
       std::vector<std::uint8_t> table;
       for (const std::uint32_t offset : encoded.table) {
-        for (int i = 0; i < 4; ++i) table.push_back(static_cast<std::uint8_t>(offset >> (8 * i)));
+        for (int i = 0; i < 4; ++i)
+          table.push_back(static_cast<std::uint8_t>(offset >> (8 * i)));
       }
       host_.write(stored->table_address, std::move(table));
     }
@@ -129,7 +132,8 @@ class Testbed : public sc_core::sc_module {
     for (const auto& stored : preparation_.stored()) {
       const TensorStream& stream = *stored->stream;
       const std::vector<std::uint8_t> bytes = host_.read(stored->address, stream.coded.stream_bytes());
-      const std::vector<std::uint8_t> table_bytes = host_.read(stored->table_address, stream.coded.table_bytes());
+      const std::vector<std::uint8_t> table_bytes =
+          host_.read(stored->table_address, stream.coded.table_bytes());
       std::vector<std::uint32_t> table;
       for (std::size_t i = 0; i < table_bytes.size(); i += 4) {
         table.push_back(table_bytes[i] | std::uint32_t{table_bytes[i + 1]} << 8 |
@@ -140,7 +144,8 @@ class Testbed : public sc_core::sc_module {
       try {
         decode(*preparation_.point().codec, stream.layout, stream.coded.format, bytes, table, decoded);
         if (decoded.data != stream.tensor->data) {
-          result.mismatches.push_back("tensor '" + stream.tensor->key + "' in memory decodes to other values");
+          result.mismatches.push_back("tensor '" + stream.tensor->key +
+                                      "' in memory decodes to other values");
         }
       } catch (const StreamError& error) {
         result.mismatches.push_back("tensor '" + stream.tensor->key + "' in memory: " + error.what());

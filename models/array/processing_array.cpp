@@ -5,7 +5,8 @@ namespace dpred {
 ProcessingArray::ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
                                  const ArrayGeometry& geometry)
     : sc_module(name), design_(design), geometry_(geometry) {
-  for (auto* socket : {&activation_buffer, &weight_buffer, &output_buffer}) socket->bind(no_backward_path_);
+  for (auto* socket : {&activation_buffer, &weight_buffer, &output_buffer})
+    socket->bind(no_backward_path_);
 }
 
 ProcessingArray::~ProcessingArray() = default;
@@ -77,7 +78,8 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
               const std::int64_t channels = depthwise ? 1 : section.channels;
               for (std::int64_t i = 0; i < positions; ++i) {
                 const std::int64_t position = depthwise ? i * taps + row : row * taps + i;
-                arrived_weights_->absorb(position, 0, channels, containers + i * channels, layer_.weight_format);
+                arrived_weights_->absorb(position, 0, channels, containers + i * channels,
+                                         layer_.weight_format);
               }
             });
 }

@@ -35,8 +35,8 @@ void OnChipBuffer::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_ti
 
 unsigned int OnChipBuffer::transport_dbg(tlm::tlm_generic_payload& payload) {
   if (payload.get_address() >= bytes_.size()) return 0;
-  const std::size_t length =
-      std::min<std::size_t>(payload.get_data_length(), bytes_.size() - static_cast<std::size_t>(payload.get_address()));
+  const std::size_t length = std::min<std::size_t>(
+      payload.get_data_length(), bytes_.size() - static_cast<std::size_t>(payload.get_address()));
   std::uint8_t* at = bytes_.data() + payload.get_address();
   if (payload.is_write()) std::memcpy(at, payload.get_data_ptr(), length);
   if (payload.is_read()) std::memcpy(payload.get_data_ptr(), at, length);

@@ -13,13 +13,16 @@ std::int64_t groups_of(const StreamLayout& layout, RowRange rows) {
   return rows.rows() * layout.section_of_row(rows.begin).groups_per_row(layout.options().group);
 }
 
-std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) { return (a + b - 1) / b; }
+std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) {
+  return (a + b - 1) / b;
+}
 
 }  // namespace
 
 CompressionEngine::CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config)
     : sc_module(name), config_(config), clock_(config.clock_mhz) {
-  for (auto* socket : {&mem, &activation_buffer, &weight_buffer, &output_buffer}) socket->bind(no_backward_path_);
+  for (auto* socket : {&mem, &activation_buffer, &weight_buffer, &output_buffer})
+    socket->bind(no_backward_path_);
   // Requests end where a multiple of their length lies, so they are aligned if that is a number of bursts.
   config_.request_bytes =
       std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1}) * config.burst_bytes;
@@ -46,8 +49,8 @@ std::uint64_t& CompressionEngine::read_counter(Operand operand) {
   return operand == Operand::activation ? traffic_.activation_read_bytes : traffic_.weight_read_bytes;
 }
 
-/// Whole bursts [address, address + length), cut into requests. Returns when the last of them completes; waits
-/// only while as many as allowed are under way.
+/// Whole bursts [address, address + length), cut into requests. Returns when the last of them completes;
+/// waits only while as many as allowed are under way.
 sc_core::sc_time CompressionEngine::access(Channel& channel, tlm::tlm_command command, std::uint64_t address,
                                            std::uint8_t* data, std::uint64_t length) {
   sc_core::sc_time last = sc_core::sc_time_stamp();
@@ -102,7 +105,8 @@ void CompressionEngine::check_table(const Source& from, const std::uint8_t* byte
     const std::uint64_t offset = bytes[0] | bytes[1] << 8 | bytes[2] << 16 | std::uint64_t{bytes[3]} << 24;
     if (offset != from.stream.directory->block_offset(static_cast<std::int64_t>(block))) {
       throw StreamError("offset table at address " + std::to_string(from.stream.table_address) + ", block " +
-                            std::to_string(block) + ": offset " + std::to_string(offset) + " is not the block's",
+                            std::to_string(block) + ": offset " + std::to_string(offset) +
+                            " is not the block's",
                         0);
     }
   }
@@ -127,9 +131,8 @@ FetchTimes CompressionEngine::fetch(Operand operand, const std::vector<RowRange>
       read_staging_.resize(static_cast<std::size_t>(kept + bursts.bytes()));
       const sc_core::sc_time start = sc_core::sc_time_stamp();
       read_counter(operand) += bursts.bytes();
-      const sc_core::sc_time there =
-          access(reads_, tlm::TLM_READ_COMMAND, from.stream.address + bursts.begin,
-                 read_staging_.data() + kept, bursts.bytes());
+      const sc_core::sc_time there = access(reads_, tlm::TLM_READ_COMMAND, from.stream.address + bursts.begin,
+                                            read_staging_.data() + kept, bursts.bytes());
       times.at_engine = std::max(times.at_engine, there);
       if (coded && config_.decoders != 0 && !layer_.ideal_codec) {
         const std::uint64_t cycles =
@@ -168,7 +171,8 @@ void CompressionEngine::decode(const Source& from, const ByteRange& range, const
     containers_.resize(at + static_cast<std::size_t>(section.row_values));
     BitReader bits(bytes, size, where(row));
     try {
-      from.stream.codec->decode_row(plan.format, section, layout.options().group, bits, containers_.data() + at);
+      from.stream.codec->decode_row(plan.format, section, layout.options().group, bits,
+                                    containers_.data() + at);
     } catch (const StreamError& error) {
       throw StreamError("stream at address " + std::to_string(from.stream.address) + ", row " +
                             std::to_string(row) + ": " + error.what(),
@@ -185,7 +189,8 @@ void CompressionEngine::decode(const Source& from, const ByteRange& range, const
 }
 
 /// Decoded values go into the buffer as codes of B bits: the zero point is added on the way.
-void CompressionEngine::store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address) {
+void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
+                                    std::uint64_t buffer_address) {
   if (fill_staging_.empty()) return;
   if (!layer_.elided) {
     std::uint8_t* out = fill_staging_.data();
@@ -250,10 +255,12 @@ void CompressionEngine::take_in(const JobResults& results) {
       for (std::int64_t c = results.channel_begin; c < results.channel_end; c += results.channel_step) {
         std::int32_t code = *in++;
         if (format.bits == 16) code |= *in++ << 8;
-        const auto& section = layout.sections()[static_cast<std::size_t>(c / layout.options().slice_channels)];
+        const auto& section =
+            layout.sections()[static_cast<std::size_t>(c / layout.options().slice_channels)];
         std::vector<std::uint16_t>& values = output_.rows[section.first_row + row];
         values.resize(static_cast<std::size_t>(section.row_values));
-        values[static_cast<std::size_t>(x * section.channels + c - section.first_channel)] = format.container(code);
+        values[static_cast<std::size_t>(x * section.channels + c - section.first_channel)] =
+            format.container(code);
       }
     }
   }
@@ -272,7 +279,8 @@ void CompressionEngine::encode(std::int64_t block) {
     std::vector<std::uint16_t> containers;
     for (std::int64_t row = rows.first_row; row < rows.first_row + rows.rows; ++row) {
       const auto at = output_.rows.find(row);
-      if (at == output_.rows.end()) throw std::logic_error("an output block is drained before it is complete");
+      if (at == output_.rows.end())
+        throw std::logic_error("an output block is drained before it is complete");
       containers.insert(containers.end(), at->second.begin(), at->second.end());
       output_.rows.erase(at);
     }
@@ -294,17 +302,16 @@ void CompressionEngine::write_out(bool all) {
   const std::uint64_t length = end - output_.written;
   // Taken out first: the access may wait, and bytes_ must not change under it.
   write_staging_.assign(output_.bytes.begin(),
-                        output_.bytes.begin() +
-                            static_cast<std::ptrdiff_t>(std::min<std::uint64_t>(length, output_.bytes.size())));
+                        output_.bytes.begin() + static_cast<std::ptrdiff_t>(
+                                                    std::min<std::uint64_t>(length, output_.bytes.size())));
   output_.bytes.erase(output_.bytes.begin(),
                       output_.bytes.begin() + static_cast<std::ptrdiff_t>(write_staging_.size()));
   write_staging_.resize(static_cast<std::size_t>(length));
   traffic_.output_write_bytes += length;
   const std::uint64_t address = output_.stream.address + output_.written;
   output_.written = end;
-  output_.last_write =
-      std::max(output_.last_write,
-               access(writes_, tlm::TLM_WRITE_COMMAND, address, write_staging_.data(), length));
+  output_.last_write = std::max(
+      output_.last_write, access(writes_, tlm::TLM_WRITE_COMMAND, address, write_staging_.data(), length));
 }
 
 sc_core::sc_time CompressionEngine::finish_output() {
@@ -313,7 +320,8 @@ sc_core::sc_time CompressionEngine::finish_output() {
   const std::uint64_t table_bytes = output_.stream.directory->plan().table_bytes();
   sc_core::sc_time done = std::max(output_.last_write, sc_core::sc_time_stamp());
   if (table_bytes > 0) {
-    write_staging_.assign(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end), 0);
+    write_staging_.assign(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end),
+                          0);
     for (std::size_t block = 0; block < output_.table.size(); ++block) {
       for (std::size_t i = 0; i < 4; ++i) {
         write_staging_[4 * block + i] = static_cast<std::uint8_t>(output_.table[block] >> (8 * i));

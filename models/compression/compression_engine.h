@@ -16,12 +16,12 @@
 namespace dpred {
 
 struct EngineConfig {
-  std::uint64_t burst_bytes = 64;       ///< of the bound memory; accesses are whole bursts
-  std::uint64_t request_bytes = 1024;   ///< longest access
-  std::uint64_t outstanding = 8;        ///< accesses under way, for reads and for writes
-  std::uint64_t decoders = 0;           ///< per operand, each a group per array cycle; 0: as many as needed
-  std::uint64_t encoders = 0;           ///< likewise
-  std::uint64_t clock_mhz = 1000;       ///< of the array
+  std::uint64_t burst_bytes = 64;      ///< of the bound memory; accesses are whole bursts
+  std::uint64_t request_bytes = 1024;  ///< longest access
+  std::uint64_t outstanding = 8;       ///< accesses under way, for reads and for writes
+  std::uint64_t decoders = 0;          ///< per operand, each a group per array cycle; 0: as many as needed
+  std::uint64_t encoders = 0;          ///< likewise
+  std::uint64_t clock_mhz = 1000;      ///< of the array
 };
 
 /// Bytes at the memory socket, by cause.
@@ -62,7 +62,8 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   struct Source {
     EngineStream stream;
     FetchCursor cursor{1};
-    std::map<std::size_t, std::vector<std::uint8_t>> kept;  ///< last burst of each section, if data is carried
+    std::map<std::size_t, std::vector<std::uint8_t>>
+        kept;  ///< last burst of each section, if data is carried
     sc_core::sc_time decoder_free;
   };
   /// The state of the stream that is being written.
@@ -79,10 +80,11 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
 
   Source& source(Operand operand) { return operand == Operand::activation ? activation_ : weight_; }
   std::uint64_t& read_counter(Operand operand);
-  sc_core::sc_time access(Channel& channel, tlm::tlm_command command, std::uint64_t address, std::uint8_t* data,
-                          std::uint64_t length);
+  sc_core::sc_time access(Channel& channel, tlm::tlm_command command, std::uint64_t address,
+                          std::uint8_t* data, std::uint64_t length);
   void check_table(const Source& source, const std::uint8_t* bytes) const;
-  void decode(const Source& source, const ByteRange& range, const std::uint8_t* bytes, std::uint64_t first_byte);
+  void decode(const Source& source, const ByteRange& range, const std::uint8_t* bytes,
+              std::uint64_t first_byte);
   void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
   void take_in(const JobResults& results);
   void encode(std::int64_t block);

@@ -12,8 +12,8 @@ namespace dpred {
 
 enum class Operand : std::uint8_t { activation, weight, output };
 
-/// A tensor's stream in memory. `directory` tells how far a fetch of rows reaches: hardware learns it while it
-/// decodes, the model knows it from the encoder and compares the two when data is carried.
+/// A tensor's stream in memory. `directory` tells how far a fetch of rows reaches: hardware learns it while
+/// it decodes, the model knows it from the encoder and compares the two when data is carried.
 struct EngineStream {
   const Codec* codec = nullptr;
   const StreamDirectory* directory = nullptr;
@@ -52,15 +52,16 @@ struct JobResults {
   std::int64_t channels() const { return (channel_end - channel_begin + channel_step - 1) / channel_step; }
 };
 
-/// All functions may wait: to be called from an SC_THREAD. A function returns when its last request is issued;
-/// the times returned may lie ahead. Fetches are called by one process, drains by one other.
+/// All functions may wait: to be called from an SC_THREAD. A function returns when its last request is
+/// issued; the times returned may lie ahead. Fetches are called by one process, drains by one other.
 class EngineControl : public virtual sc_core::sc_interface {
  public:
   virtual void begin_layer(const EngineLayer& layer) = 0;
   /// The whole offset table; the current time if there is none.
   virtual sc_core::sc_time fetch_table(Operand operand) = 0;
   /// Rows into the operand's buffer, one after another from `buffer_address`.
-  virtual FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows, std::uint64_t buffer_address) = 0;
+  virtual FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows,
+                           std::uint64_t buffer_address) = 0;
   virtual sc_core::sc_time fetch_biases(RowRange filters) = 0;
   /// Takes a job's results in and writes the blocks that they complete.
   virtual DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;

@@ -29,8 +29,8 @@ class MemoryAccess {
   /// Transfers `length` bytes; returns the delay that the target annotated. With `elided` the bytes need not
   /// be copied; `data` must be as valid as without. TransportError names the socket and the address.
   template <class Socket>
-  sc_core::sc_time transfer(Socket& socket, tlm::tlm_command command, std::uint64_t address, std::uint8_t* data,
-                            std::uint64_t length, bool elided) {
+  sc_core::sc_time transfer(Socket& socket, tlm::tlm_command command, std::uint64_t address,
+                            std::uint8_t* data, std::uint64_t length, bool elided) {
     payload_.set_command(command);
     payload_.set_address(address);
     payload_.set_data_ptr(data);
@@ -44,8 +44,8 @@ class MemoryAccess {
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
     socket->b_transport(payload_, delay);
     if (payload_.is_response_error()) {
-      throw TransportError(std::string(socket.name()) + ": " + payload_.get_response_string() + " at address " +
-                           std::to_string(address));
+      throw TransportError(std::string(socket.name()) + ": " + payload_.get_response_string() +
+                           " at address " + std::to_string(address));
     }
     return delay;
   }

@@ -594,6 +594,12 @@ TEST_CASE("columns and rows that make peaks equal") {
   CHECK(g.rows_of(find_compute_design("loom"), 8) == 128);
 }
 
+TEST_CASE("designs are found by name") {
+  for (const char* name : design_names)
+    CHECK(find_compute_design(name).name == name);
+  CHECK_THROWS_WITH(find_compute_design("loom-dinamic"), Catch::Contains("'loom-dynamic'"));
+}
+
 TEST_CASE("worked examples of compute cycles") {
   // docs/contracts.md, "Compute cycles": two columns, four steps a window with widths 1 3 1 1 and 4 1 1 2.
   Case c;

@@ -9,6 +9,7 @@
 #include "models/codec/registry.h"
 #include "tests/precision/reference.h"
 #include "tests/support/traces.h"
+#include "workloads/error.h"
 #include "workloads/trace_set.h"
 
 using namespace dpred;
@@ -669,6 +670,36 @@ TEST_CASE("the parts of a damaged block: padding and values marked non-zero") {
     CHECK(error.bit == 3);
     CHECK(std::string(error.what()).find("block 0") != std::string::npos);
   }
+}
+
+TEST_CASE("a stream that its table or a row's position cannot reach is refused") {
+  // Sizes come from a width map alone, so that no tensor of that size is needed: 16-bit groups of 256 values.
+  ValueFormat format;
+  format.bits = 16;
+  const auto plan = [&](std::int64_t rows, std::int64_t block_values) {
+    StreamOptions options;
+    options.group = 256;
+    options.slice_channels = 256;
+    options.block_values = block_values;
+    const StreamLayout layout(StreamRole::activation, {1, 256, rows, 1}, options);
+    WidthMap widths;
+    widths.width.assign(static_cast<std::size_t>(rows), 16);
+    widths.non_zeros.assign(static_cast<std::size_t>(rows), 256);
+    return dpred_codec().plan(layout, format, widths, ZeroVector::never);
+  };
+  const std::int64_t row_bits = 4 + 256 * 16;
+  const std::int64_t rows = (std::int64_t{8} << 32) / row_bits;  // of streams of about 4 GiB
+  CHECK(plan(rows - 1000, 1 << 20).stream_bytes() < std::uint64_t{1} << 32);
+  CHECK_THROWS_AS(plan(rows + 1000, 1 << 20), InputError);
+  CHECK_THROWS_AS(plan(rows / 8 + 1000, std::int64_t{1} << 40), InputError);  // a block of 512 MiB
+}
+
+TEST_CASE("codecs are found by name") {
+  for (const std::string& name : codec_names())
+    CHECK(find_codec(name).name() == name);
+  CHECK(&find_codec("dpred") == &dpred_codec());
+  CHECK(&find_codec("raw") == &raw_codec());
+  CHECK_THROWS_WITH(find_codec("dpredd"), Catch::Contains("'dpred'"));
 }
 
 TEST_CASE("sizes of the shared trace sets", "[traces]") {

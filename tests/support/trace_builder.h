@@ -70,7 +70,7 @@ inline LayerShape with_output_size(LayerShape shape) {
 }
 
 inline void write_file(const std::filesystem::path& path, const std::string& bytes) {
-  std::filesystem::remove(path);  // ext4 writes a truncated file to disk at once: a second in a thousand files
+  std::filesystem::remove(path);  // not truncated: ext4 would flush it to disk, slow in thousands
   std::ofstream stream(path, std::ios::binary);
   stream.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
   if (!stream.flush()) throw std::runtime_error("cannot write " + path.string());

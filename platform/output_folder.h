@@ -1,0 +1,30 @@
+// A folder of results that appears whole or not at all.
+#pragma once
+
+#include <filesystem>
+#include <map>
+#include <string>
+
+namespace dpred {
+
+/// Checks on construction that the folder can be made and written, before long work begins. InputError names
+/// the folder otherwise. An existing folder is used; files of the same names are replaced.
+class OutputFolder {
+ public:
+  explicit OutputFolder(const std::filesystem::path& folder);
+  /// Removes a folder that it made, if nothing was committed.
+  ~OutputFolder();
+  OutputFolder(const OutputFolder&) = delete;
+  OutputFolder& operator=(const OutputFolder&) = delete;
+
+  /// Writes all files beside their places and renames them once all are safely there. InputError (disk full,
+  /// no permission) leaves what was there before.
+  void commit(const std::map<std::string, std::string>& contents_by_name);
+
+ private:
+  std::filesystem::path folder_;
+  bool made_ = false;
+  bool committed_ = false;
+};
+
+}  // namespace dpred

@@ -1,0 +1,194 @@
+#include "platform/results.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "workloads/error.h"
+
+namespace dpred {
+
+namespace {
+
+constexpr int schema = 1;
+
+/// Rates that follow from the counts: a multiply-accumulate is two operations.
+struct Rates {
+  double time_us, gops, gb_per_s;
+  Rates(std::uint64_t cycles, std::uint64_t macs, std::uint64_t bytes, std::uint64_t clock_mhz)
+      : time_us(static_cast<double>(cycles) / static_cast<double>(clock_mhz)),
+        gops(time_us > 0 ? 2e-3 * static_cast<double>(macs) / time_us : 0),
+        gb_per_s(time_us > 0 ? 1e-3 * static_cast<double>(bytes) / time_us : 0) {}
+};
+
+constexpr CycleCause causes[] = {CycleCause::compute,      CycleCause::stall_activation,
+                                 CycleCause::stall_weight, CycleCause::stall_output,
+                                 CycleCause::stall_codec,  CycleCause::overhead};
+
+double ratio(std::uint64_t a, std::uint64_t b) {
+  return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b);
+}
+
+nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& point) {
+  const Ledger ledger = result.ledger();
+  const Traffic traffic = result.traffic();
+  const Traffic raw = result.raw_traffic();
+  const Rates rates(ledger.total(), result.macs(), traffic.total(), point.clock_mhz);
+  nlohmann::ordered_json totals;
+  totals["macs"] = result.macs();
+  for (const CycleCause cause : causes)
+    totals[std::string(to_string(cause)) + "_cycles"] = ledger.of(cause);
+  totals["total_cycles"] = ledger.total();
+  totals["activation_read_bytes"] = traffic.activation_read_bytes;
+  totals["weight_read_bytes"] = traffic.weight_read_bytes;
+  totals["output_write_bytes"] = traffic.output_write_bytes;
+  totals["raw_activation_read_bytes"] = raw.activation_read_bytes;
+  totals["raw_weight_read_bytes"] = raw.weight_read_bytes;
+  totals["raw_output_write_bytes"] = raw.output_write_bytes;
+  totals["control_read_bytes"] = result.control_read_bytes;
+  totals["traffic_ratio"] = ratio(traffic.total(), raw.total());
+  totals["time_us"] = rates.time_us;
+  totals["achieved_gops"] = rates.gops;
+  totals["achieved_gb_per_s"] = rates.gb_per_s;
+  totals["binds"] = to_string(ledger.binds());
+  return totals;
+}
+
+}  // namespace
+
+std::string csv_field(std::string_view text) {
+  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string layers_csv(const RunResult& result, const DesignPoint& point) {
+  std::string csv = "layer,op,macs";
+  for (const CycleCause cause : causes)
+    csv += fmt::format(",{}_cycles", to_string(cause));
+  csv +=
+      ",total_cycles,activation_read_bytes,weight_read_bytes,output_write_bytes,raw_activation_read_bytes,"
+      "raw_weight_read_bytes,raw_output_write_bytes,binds,binds_next,time_us,achieved_gops,achieved_gb_per_"
+      "s\r\n";
+  for (const LayerResult& layer : result.layers) {
+    const Traffic& bytes = layer.traffic;
+    const Traffic& raw = layer.raw_traffic;
+    const Rates rates(layer.ledger.total(), layer.macs, bytes.total(), point.clock_mhz);
+    csv += fmt::format("{},{},{}", csv_field(layer.name), csv_field(layer.op), layer.macs);
+    for (const CycleCause cause : causes)
+      csv += fmt::format(",{}", layer.ledger.of(cause));
+    csv += fmt::format(",{},{},{},{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}\r\n", layer.ledger.total(),
+                       bytes.activation_read_bytes, bytes.weight_read_bytes, bytes.output_write_bytes,
+                       raw.activation_read_bytes, raw.weight_read_bytes, raw.output_write_bytes,
+                       to_string(layer.binds), to_string(layer.binds_next), rates.time_us, rates.gops,
+                       rates.gb_per_s);
+  }
+  return csv;
+}
+
+std::string summary_json(const RunResult& result, const Network& network, const DesignPoint& point,
+                         const Parameters& parameters, const RunRecord& record, const Baselines* baselines) {
+  nlohmann::ordered_json summary;
+  summary["schema"] = schema;
+  summary["version"] = record.version;
+  summary["workload"] = {{"name", network.name},     {"hash", network.hash},
+                         {"bits", network.bits},     {"values", to_string(network.provenance)},
+                         {"source", network.source}, {"layers", network.layers.size()}};
+  summary["totals"] = totals_json(result, point);
+  summary["fill_cycles_per_layer"] = result.fill_cycles;
+  if (baselines != nullptr) {
+    nlohmann::ordered_json others;
+    const std::uint64_t cycles = result.ledger().total();
+    others["uncompressed"] = totals_json(baselines->uncompressed, point);
+    others["uncompressed"]["speedup"] = ratio(baselines->uncompressed.ledger().total(), cycles);
+    others["bit_parallel_uncompressed"] = totals_json(baselines->bit_parallel_uncompressed, point);
+    others["bit_parallel_uncompressed"]["speedup"] =
+        ratio(baselines->bit_parallel_uncompressed.ledger().total(), cycles);
+    summary["baselines"] = std::move(others);
+  }
+  nlohmann::ordered_json values;
+  for (const ParameterEcho& echo : parameters.echo()) {
+    values[echo.spec->key] = {
+        {"value", echo.value}, {"unit", echo.spec->unit}, {"origin", echo.origin}, {"read", echo.was_read}};
+  }
+  summary["parameters"] = std::move(values);
+  summary["set_but_not_read"] = parameters.unread_settings();
+  summary["run"] = {{"host", record.host}, {"wall_seconds", record.wall_seconds}};
+  return summary.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+std::string short_name(std::string_view name, std::size_t width) {
+  std::string text = printable(name);
+  if (text.size() <= width) return text;
+  const std::size_t tail = width / 2;
+  return text.substr(0, width - tail - 2) + ".." + text.substr(text.size() - tail);
+}
+
+std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
+                           const Baselines* baselines) {
+  std::string text =
+      fmt::format("{}: {} layers, {} b, {} values; {} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n",
+                  printable(network.name), network.layers.size(), network.bits, to_string(network.provenance),
+                  point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles,
+                  point.clock_mhz, point.codec->name(), point.dram_preset, point.dram_channels);
+  const bool compare = baselines != nullptr;
+  text += fmt::format("{:<22} {:>10} {:>10} {:>5} ", "layer", "raw bytes", "bytes", "ratio");
+  if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");
+  text += fmt::format("{:>10} {:<8} ", "cycles", "binds");
+  text += compare ? "vs bit-par.\n"
+                  : fmt::format("{:>6} {:>6} {:>6} {:<8}\n", "comp%", "stall%", "over%", "next");
+  for (std::size_t i = 0; i < result.layers.size(); ++i) {
+    const LayerResult& layer = result.layers[i];
+    const std::uint64_t cycles = layer.ledger.total();
+    text +=
+        fmt::format("{:<22} {:>10} {:>10} {:>5.2f} ", short_name(layer.name, 22), layer.raw_traffic.total(),
+                    layer.traffic.total(), ratio(layer.traffic.total(), layer.raw_traffic.total()));
+    if (compare) {
+      const LayerResult& raw = baselines->uncompressed.layers[i];
+      text += fmt::format("{:>10} {:<8} ", raw.ledger.total(), to_string(raw.binds));
+    }
+    text += fmt::format("{:>10} {:<8} ", cycles, to_string(layer.binds));
+    if (compare) {
+      text += fmt::format("{:>10.2f}x\n",
+                          ratio(baselines->bit_parallel_uncompressed.layers[i].ledger.total(), cycles));
+    } else {
+      const auto percent = [&](std::uint64_t part) { return 100 * ratio(part, cycles); };
+      text += fmt::format("{:>6.1f} {:>6.1f} {:>6.1f} {:<8}\n", percent(layer.ledger.of(CycleCause::compute)),
+                          percent(layer.ledger.of(Resource::dram) + layer.ledger.of(Resource::codec)),
+                          percent(layer.ledger.of(CycleCause::overhead)), to_string(layer.binds_next));
+    }
+  }
+  const Ledger ledger = result.ledger();
+  const Traffic traffic = result.traffic();
+  const Rates rates(ledger.total(), result.macs(), traffic.total(), point.clock_mhz);
+  text += fmt::format("\ntraffic   {} of {} bytes uncompressed: ratio {:.3f}\n", traffic.total(),
+                      result.raw_traffic().total(), ratio(traffic.total(), result.raw_traffic().total()));
+  text += fmt::format("time      {} cycles = {:.1f} us: {:.1f} GOPS, {:.2f} GB/s\n", ledger.total(),
+                      rates.time_us, rates.gops, rates.gb_per_s);
+  text += "cycles    ";
+  for (const CycleCause cause : causes) {
+    text += fmt::format("{}{} {:.1f} %", cause == CycleCause::compute ? "" : ", ", to_string(cause),
+                        100 * ratio(ledger.of(cause), ledger.total()));
+  }
+  text += "\n";
+  if (compare) {
+    text += fmt::format("speed-up  {:.2f}x over {} uncompressed, {:.2f}x over bit-parallel uncompressed\n",
+                        ratio(baselines->uncompressed.ledger().total(), ledger.total()), point.design->name,
+                        ratio(baselines->bit_parallel_uncompressed.ledger().total(), ledger.total()));
+    std::string freed;
+    for (std::size_t i = 0; i < result.layers.size(); ++i) {
+      if (baselines->uncompressed.layers[i].binds == Resource::dram &&
+          result.layers[i].binds != Resource::dram) {
+        freed += (freed.empty() ? "" : ", ") + short_name(result.layers[i].name, 22);
+      }
+    }
+    if (!freed.empty()) text += "no longer bound by DRAM: " + freed + "\n";
+  }
+  return text;
+}
+
+}  // namespace dpred

@@ -1,0 +1,42 @@
+// A run's results as files and as text.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "platform/parameters.h"
+#include "platform/run.h"
+
+namespace dpred {
+
+/// A field of a CSV file, quoted as RFC 4180 has it where it needs to be.
+std::string csv_field(std::string_view text);
+
+/// layers.csv: one row a layer, header first. Columns: docs/contracts.md, "Results".
+std::string layers_csv(const RunResult& result, const DesignPoint& point);
+
+/// How the run was made: of it, only the part named `run` differs between two runs of the same design point.
+struct RunRecord {
+  std::string version;
+  std::string host;
+  double wall_seconds = 0;
+};
+
+/// The same workload and memory on other hardware, for comparison.
+struct Baselines {
+  RunResult uncompressed;               ///< this array, codec raw
+  RunResult bit_parallel_uncompressed;  ///< bit-parallel, codec raw
+};
+
+std::string summary_json(const RunResult& result, const Network& network, const DesignPoint& point,
+                         const Parameters& parameters, const RunRecord& record, const Baselines* baselines);
+
+/// The table that a person reads, at most 100 columns, and the totals below it.
+std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
+                           const Baselines* baselines);
+
+/// A layer's name as a column of a table: control characters escaped, cut in the middle to `width`.
+std::string short_name(std::string_view name, std::size_t width);
+
+}  // namespace dpred

@@ -1,0 +1,8 @@
+// The version of the program, as CMakeLists.txt has it.
+#pragma once
+
+namespace dpred {
+
+const char* version();
+
+}  // namespace dpred

@@ -1,0 +1,53 @@
+#include "testbench/command_options.h"
+
+#include <boost/program_options/value_semantic.hpp>
+#include <iostream>
+
+#include "testbench/commands.h"
+#include "workloads/error.h"
+#include "workloads/trace_set.h"
+
+namespace dpred {
+
+namespace po = boost::program_options;
+
+std::optional<CommandLine> parse_workload_command(const std::string& command,
+                                                  const std::vector<std::string>& arguments,
+                                                  po::options_description own) {
+  po::options_description visible("Options");
+  visible.add(own);
+  visible.add_options()("help,h", "print this help");
+  po::options_description all = visible;
+  all.add_options()("workload", po::value<std::string>(), "a trace set's folder");
+  po::positional_options_description positional;
+  positional.add("workload", 1);
+  CommandLine line = parse_command_line(arguments, all, positional);
+  if (line.options.count("help") != 0) {
+    for (const Command& c : commands()) {
+      if (command == c.name)
+        std::cout << "usage: dpred " << c.name << ' ' << c.usage << "\n" << c.summary << "\n\n";
+    }
+    std::cout << visible << "\nParameters (dpred params describes them):\n";
+    po::options_description parameters;
+    add_options(parameters);
+    std::cout << parameters;
+    return std::nullopt;
+  }
+  if (line.options.count("workload") == 0) {
+    throw InputError("dpred " + command + ": no workload given: name a trace set's folder");
+  }
+  return line;
+}
+
+Network load_workload(const CommandLine& line) {
+  return read_trace_set(line.options["workload"].as<std::string>());
+}
+
+void note_unread(const Parameters& parameters, const std::string& command) {
+  for (const std::string& key : parameters.unread_settings()) {
+    std::cerr << "note: " << key << " is set (" << parameters.origin(key).text() << ") but 'dpred " << command
+              << "' did not use it here\n";
+  }
+}
+
+}  // namespace dpred

@@ -1,0 +1,26 @@
+// What the subcommands share: their options, help and notes.
+#pragma once
+
+#include <boost/program_options/options_description.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "platform/parameters.h"
+#include "workloads/network.h"
+
+namespace dpred {
+
+/// Parses the arguments of a subcommand that takes WORKLOAD and parameters. `own` holds its own options;
+/// `help`, `workload` are added. Prints the help and returns nothing if it was asked for.
+std::optional<CommandLine> parse_workload_command(const std::string& command,
+                                                  const std::vector<std::string>& arguments,
+                                                  boost::program_options::options_description own);
+
+/// Reads the workload that was named: a trace set's folder.
+Network load_workload(const CommandLine& line);
+
+/// Says on standard error which parameters the user set that nothing read.
+void note_unread(const Parameters& parameters, const std::string& command);
+
+}  // namespace dpred

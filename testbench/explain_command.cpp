@@ -1,0 +1,46 @@
+// dpred explain: the plan of each layer, before anything runs.
+#include <boost/program_options/value_semantic.hpp>
+#include <iostream>
+
+#include "platform/preparation.h"
+#include "testbench/command_options.h"
+#include "testbench/commands.h"
+#include "workloads/error.h"
+
+namespace dpred {
+
+namespace po = boost::program_options;
+
+int explain_command(const std::vector<std::string>& arguments) {
+  po::options_description own("Options");
+  own.add_options()("layer", po::value<std::string>(), "name or number (from 1) of one layer; default all");
+  const std::optional<CommandLine> line = parse_workload_command("explain", arguments, own);
+  if (!line) return 0;
+  const Network network = load_workload(*line);
+  const DesignPoint point(line->parameters);
+  const Preparation preparation(network, point);
+  bool found = false;
+  std::vector<std::string> names;
+  for (std::size_t i = 0; i < preparation.layers().size(); ++i) {
+    const PreparedLayer& layer = preparation.layers()[i];
+    names.push_back(layer.layer->name);
+    if (line->options.count("layer") != 0) {
+      const std::string wanted = line->options["layer"].as<std::string>();
+      if (wanted != layer.layer->name && wanted != std::to_string(i + 1)) continue;
+    }
+    found = true;
+    const LayerShape& s = layer.layer->shape;
+    std::cout << "layer " << i + 1 << " (" << to_string(layer.layer->op) << ", N" << s.N << " C" << s.C
+              << " H" << s.H << " W" << s.W << " K" << s.K << " R" << s.R << " S" << s.S << " groups "
+              << s.groups << ")\n"
+              << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes) << '\n';
+  }
+  if (!found) {
+    const std::string wanted = line->options["layer"].as<std::string>();
+    throw InputError("--layer: no layer '" + printable(wanted) + "'" + suggestion(wanted, names));
+  }
+  note_unread(line->parameters, "explain");
+  return 0;
+}
+
+}  // namespace dpred

@@ -1,0 +1,103 @@
+// dpred run: one design point.
+#include <unistd.h>
+
+#include <algorithm>
+#include <boost/program_options/value_semantic.hpp>
+#include <chrono>
+#include <iostream>
+#include <memory>
+
+#include "platform/output_folder.h"
+#include "platform/results.h"
+#include "platform/run.h"
+#include "platform/version.h"
+#include "testbench/child_simulation.h"
+#include "testbench/command_options.h"
+#include "testbench/commands.h"
+
+namespace dpred {
+
+namespace {
+
+namespace po = boost::program_options;
+
+std::string host_name() {
+  char name[256] = {};
+  return ::gethostname(name, sizeof name - 1) == 0 ? name : "unknown";
+}
+
+/// The design point with other hardware; its parameters stay as they are for what is not replaced.
+DesignPoint with(const DesignPoint& point, const char* design, const char* codec) {
+  DesignPoint other = point;
+  if (design != nullptr) {
+    other.design = &find_compute_design(design);
+    other.geometry.columns = 0;
+  }
+  other.codec = &find_codec(codec);
+  const std::vector<std::string> names = codec_names();
+  other.codec_index = static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec) - names.begin());
+  other.elided = true;  // the same cycles, and nothing is looked at but cycles
+  return other;
+}
+
+/// "layer 3 of 28" on a terminal, nothing elsewhere.
+Progress terminal_progress(std::size_t layers) {
+  if (::isatty(STDERR_FILENO) == 0) return {};
+  return [layers](std::size_t done) {
+    std::cerr << "\r\033[Klayer " << done << " of " << layers << (done == layers ? "\r\033[K" : "")
+              << std::flush;
+  };
+}
+
+}  // namespace
+
+int run_command(const std::vector<std::string>& arguments) {
+  po::options_description own("Options");
+  own.add_options()("output,o", po::value<std::string>(), "folder for layers.csv and summary.json")(
+      "baseline", "run the same memory without compression too: with this array, and bit-parallel")(
+      "csv", "print layers.csv to standard output, and nothing else");
+  const auto start = std::chrono::steady_clock::now();
+  const std::optional<CommandLine> line = parse_workload_command("run", arguments, own);
+  if (!line) return 0;
+  const Network network = load_workload(*line);
+  const DesignPoint point(line->parameters);
+  const Preparation preparation(network, point);
+  std::unique_ptr<OutputFolder> folder;
+  if (line->options.count("output") != 0) {
+    folder = std::make_unique<OutputFolder>(line->options["output"].as<std::string>());
+  }
+
+  std::optional<Baselines> baselines;
+  if (line->options.count("baseline") != 0) {
+    const DesignPoint uncompressed = with(point, nullptr, "raw");
+    const DesignPoint bit_parallel = with(point, "bit-parallel", "raw");
+    const Preparation uncompressed_preparation(network, uncompressed);
+    const Preparation bit_parallel_preparation(network, bit_parallel);
+    ChildSimulation first(uncompressed_preparation);
+    ChildSimulation second(bit_parallel_preparation);
+    RunResult first_result = first.result();
+    baselines = Baselines{std::move(first_result), second.result()};
+  }
+  const RunResult result = simulate(preparation, terminal_progress(network.layers.size()));
+
+  const Baselines* compared = baselines ? &*baselines : nullptr;
+  const bool csv = line->options.count("csv") != 0;
+  if (csv) {
+    std::cout << layers_csv(result, point);
+  } else {
+    std::cout << terminal_table(result, network, point, compared);
+  }
+  note_unread(line->parameters, "run");
+  for (const std::string& mismatch : result.mismatches)
+    std::cerr << "dpred run: check failed: " << mismatch << '\n';
+  if (folder) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const RunRecord record{version(), host_name(), seconds};
+    folder->commit(
+        {{"layers.csv", layers_csv(result, point)},
+         {"summary.json", summary_json(result, network, point, line->parameters, record, compared)}});
+  }
+  return result.mismatches.empty() ? 0 : 1;
+}
+
+}  // namespace dpred
