@@ -1,6 +1,7 @@
 // Bits packed least significant first.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>
@@ -38,8 +39,9 @@ class BitWriter {
 /// Reads bits from a byte range, never outside it.
 class BitReader {
  public:
+  /// A position behind the end is the end: there is nothing to read.
   BitReader(const std::uint8_t* bytes, std::size_t size, std::size_t position = 0)
-      : bytes_(bytes), end_(size * 8), position_(position) {}
+      : bytes_(bytes), end_(size * 8), position_(std::min(position, end_)) {}
 
   std::size_t position() const { return position_; }  ///< in bits from the start of the range
   std::size_t left() const { return end_ - position_; }

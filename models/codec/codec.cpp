@@ -9,9 +9,16 @@ namespace dpred {
 
 std::uint64_t StreamPlan::stream_bytes() const {
   std::uint64_t bytes = 0;
-  for (const std::uint32_t block : block_bytes)
+  for (const std::uint64_t block : block_bytes)
     bytes += block;
   return bytes;
+}
+
+StreamPlan within_reach(StreamPlan plan) {
+  if (plan.has_table() && plan.stream_bytes() > std::numeric_limits<std::uint32_t>::max()) {
+    throw InputError("a compressed tensor passes 4 GiB: the offset table's 32-bit offsets don't reach");
+  }
+  return plan;
 }
 
 std::vector<std::string> codec_names() {
@@ -36,11 +43,7 @@ PlanBuilder::PlanBuilder(const StreamLayout& layout, const StreamFormat& format)
 }
 
 void PlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
-  if (block_bits_ > std::numeric_limits<std::uint32_t>::max()) {
-    throw InputError(
-        "a block is longer than 512 MiB: make codec.block_values or codec.block_filters smaller");
-  }
-  plan_.row_bits.push_back(static_cast<std::uint32_t>(block_bits_));
+  plan_.row_bits.push_back(block_bits_);
   plan_.sizes.metadata_bits += metadata_bits;
   plan_.sizes.payload_bits += payload_bits;
   block_bits_ += metadata_bits + payload_bits;
@@ -50,16 +53,13 @@ void PlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
 void PlanBuilder::end_block() {
   const std::uint64_t bytes = (block_bits_ + 7) / 8;
   plan_.sizes.padding_bits += bytes * 8 - block_bits_;
-  plan_.block_bytes.push_back(static_cast<std::uint32_t>(bytes));
+  plan_.block_bytes.push_back(bytes);
   block_bits_ = 0;
   if (++block_ < layout_.blocks().size()) rows_left_ = layout_.blocks()[block_].rows;
 }
 
 StreamPlan PlanBuilder::finish() {
   plan_.sizes.pointer_bits = 8 * plan_.table_bytes();
-  if (plan_.has_table() && plan_.stream_bytes() > std::numeric_limits<std::uint32_t>::max()) {
-    throw InputError("a compressed tensor passes 4 GiB: the offset table's 32-bit offsets don't reach");
-  }
   return std::move(plan_);
 }
 

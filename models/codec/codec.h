@@ -50,8 +50,8 @@ struct StreamSizes {
 struct StreamPlan {
   StreamFormat format;
   StreamSizes sizes;
-  std::vector<std::uint32_t> row_bits;     ///< bit position of each row in its block
-  std::vector<std::uint32_t> block_bytes;  ///< bytes of each block
+  std::vector<std::uint64_t> row_bits;     ///< bit position of each row in its block
+  std::vector<std::uint64_t> block_bytes;  ///< bytes of each block
 
   bool has_table() const { return format.mode != TensorMode::raw; }
   std::uint64_t stream_bytes() const;  ///< all blocks, without the table
@@ -64,7 +64,7 @@ class Codec {
   virtual std::string_view name() const = 0;
 
   /// Chooses the tensor's mode and gives every size from its width map.
-  /// InputError if the stream would pass the 4 GiB that the table's offsets reach.
+  /// InputError if a stream with a table would pass the 4 GiB that the table's offsets reach.
   virtual StreamPlan plan(const StreamLayout& layout, const ValueFormat& values, const WidthMap& widths,
                           ZeroVector zero_vector) const = 0;
 
@@ -75,6 +75,9 @@ class Codec {
   virtual void decode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
                           BitReader& in, std::uint16_t* containers) const = 0;
 };
+
+/// For the plan that was chosen: InputError if its table's 32-bit offsets do not reach the stream's end.
+StreamPlan within_reach(StreamPlan plan);
 
 /// The registered codecs, in the order in which they are listed.
 std::vector<std::string> codec_names();

@@ -44,14 +44,16 @@ class DpredCodec final : public Codec {
 
   StreamPlan plan(const StreamLayout& layout, const ValueFormat& values, const WidthMap& widths,
                   ZeroVector zero_vector) const override {
-    if (zero_vector == ZeroVector::never) return plan_coded(layout, values, widths, TensorMode::coded);
+    if (zero_vector == ZeroVector::never) {
+      return within_reach(plan_coded(layout, values, widths, TensorMode::coded));
+    }
     StreamPlan with_zero = plan_coded(layout, values, widths, TensorMode::coded_zero);
-    if (zero_vector == ZeroVector::always) return with_zero;
+    if (zero_vector == ZeroVector::always) return within_reach(std::move(with_zero));
     StreamPlan best = plan_raw(layout, values);
     StreamPlan without = plan_coded(layout, values, widths, TensorMode::coded);
     if (without.sizes.total_bits() < best.sizes.total_bits()) best = std::move(without);
     if (with_zero.sizes.total_bits() < best.sizes.total_bits()) best = std::move(with_zero);
-    return best;
+    return within_reach(std::move(best));
   }
 
   void encode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
