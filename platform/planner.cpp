@@ -545,36 +545,51 @@ Plan make_plan(const PlannerInput& input, const BufferSizes& buffers, std::uint6
   return Planner(input, buffers, burst).plan();
 }
 
+namespace {
+
+std::string job_line(std::size_t number, const Job& job) {
+  const auto bytes = [](const std::optional<Fill>& fill) {
+    return fill ? std::to_string(fill->buffer_bytes) : std::string("-");
+  };
+  std::optional<std::int64_t> after;
+  for (const auto* fill : {&job.activations, &job.weights}) {
+    if (*fill && (*fill)->after_job) after = std::max(after.value_or(0), *(*fill)->after_job);
+  }
+  return fmt::format("  {:>5} {:>9} {:>12} {:>13} {:>12} {:>12} {:>10} {:>7}\n", number,
+                     fmt::format("{}..{}", job.set_begin, job.set_end - 1),
+                     fmt::format("{}..{}", job.filter_begin, job.filter_end - 1),
+                     fmt::format("{}..{}", job.band.begin, job.band.end - 1), bytes(job.activations),
+                     bytes(job.weights), after ? std::to_string(*after) : "-", job.drained_blocks.size());
+}
+
+}  // namespace
+
 std::string describe(const Plan& plan, const PlannerInput& input, const BufferSizes& buffers,
-                     std::uint64_t burst) {
+                     std::uint64_t burst, bool all_jobs) {
   const Traffic traffic = traffic_of(plan, input.streams, burst);
+  const auto capacity = [](std::uint64_t bytes, bool resident) { return resident ? bytes : bytes / 2; };
+  const auto use = [](bool resident) { return resident ? "stays in the buffer" : "by halves of the buffer"; };
   std::string text = fmt::format(
-      "{}: {}; input {}; weights {}; {} jobs in bands of {} output rows\n"
-      "  across the memory socket: activations {} B, weights {} B, output {} B\n"
-      "  most used: activation buffer {} of {} B, weight buffer {} of {} B, output buffer {} of {} B{}\n",
-      printable(input.name), to_string(plan.order), plan.activations_resident ? "resident" : "by halves",
-      plan.weights_resident ? "resident" : "by halves", plan.jobs.size(), plan.band_rows,
-      traffic.activation_read_bytes, traffic.weight_read_bytes, traffic.output_write_bytes,
-      plan.activation_half_used, plan.activations_resident ? buffers.activation : buffers.activation / 2,
-      plan.weight_half_used, plan.weights_resident ? buffers.weight : buffers.weight / 2,
-      plan.output_half_used, buffers.output / 2,
-      plan.activations_resident && plan.weights_resident ? "" : " (halves)");
-  text += fmt::format("  {:>5} {:>9} {:>13} {:>13} {:>12} {:>12} {:>7} {:>12}\n", "job", "sets", "filters",
-                      "output rows", "fill act B", "fill wgt B", "after", "drain blocks");
+      "  order        {}, {} jobs, bands of {} output rows\n"
+      "  activations  {:>10} bytes from memory, {}, at most {} of {} bytes of it\n"
+      "  weights      {:>10} bytes from memory, {}, at most {} of {} bytes of it\n"
+      "  output       {:>10} bytes to memory, by halves of the buffer, at most {} of {} bytes of it\n",
+      to_string(plan.order), plan.jobs.size(), plan.band_rows, traffic.activation_read_bytes,
+      use(plan.activations_resident), plan.activation_half_used,
+      capacity(buffers.activation, plan.activations_resident), traffic.weight_read_bytes,
+      use(plan.weights_resident), plan.weight_half_used, capacity(buffers.weight, plan.weights_resident),
+      traffic.output_write_bytes, plan.output_half_used, buffers.output / 2);
+  text += fmt::format("  {:>5} {:>9} {:>12} {:>13} {:>12} {:>12} {:>10} {:>7}\n", "job", "sets", "filters",
+                      "output rows", "fill act B", "fill wgt B", "after job", "drains");
+  constexpr std::size_t shown_first = 6;
+  constexpr std::size_t shown_last = 2;
   for (std::size_t j = 0; j < plan.jobs.size(); ++j) {
-    const Job& job = plan.jobs[j];
-    const auto bytes = [](const std::optional<Fill>& fill) {
-      return fill ? std::to_string(fill->buffer_bytes) : std::string("-");
-    };
-    std::string after = "-";
-    for (const auto* fill : {&job.activations, &job.weights}) {
-      if (*fill && (*fill)->after_job) after = std::to_string(*(*fill)->after_job);
+    if (!all_jobs && plan.jobs.size() > shown_first + shown_last + 1 && j == shown_first) {
+      text += fmt::format("    ... {} more jobs (--jobs shows all)\n",
+                          plan.jobs.size() - shown_first - shown_last);
+      j = plan.jobs.size() - shown_last;
     }
-    text += fmt::format("  {:>5} {:>9} {:>13} {:>13} {:>12} {:>12} {:>7} {:>12}\n", j,
-                        fmt::format("{}..{}", job.set_begin, job.set_end - 1),
-                        fmt::format("{}..{}", job.filter_begin, job.filter_end - 1),
-                        fmt::format("{}..{}", job.band.begin, job.band.end - 1), bytes(job.activations),
-                        bytes(job.weights), after, job.drained_blocks.size());
+    text += job_line(j, plan.jobs[j]);
   }
   return text;
 }

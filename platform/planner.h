@@ -35,8 +35,9 @@ struct PlannerInput {
 /// input channels. InputError if half a buffer can't hold the smallest such job: says which and how much.
 Plan make_plan(const PlannerInput& input, const BufferSizes& buffers, std::uint64_t burst);
 
-/// The plan in words and a table, for people.
+/// The plan in words and a table of its jobs, for people. Of a long plan the first and the last jobs, unless
+/// `all_jobs`.
 std::string describe(const Plan& plan, const PlannerInput& input, const BufferSizes& buffers,
-                     std::uint64_t burst);
+                     std::uint64_t burst, bool all_jobs);
 
 }  // namespace dpred

@@ -3,6 +3,7 @@
 #include <iostream>
 
 #include "platform/preparation.h"
+#include "platform/results.h"
 #include "testbench/command_options.h"
 #include "testbench/commands.h"
 #include "workloads/error.h"
@@ -13,7 +14,8 @@ namespace po = boost::program_options;
 
 int explain_command(const std::vector<std::string>& arguments) {
   po::options_description own("Options");
-  own.add_options()("layer", po::value<std::string>(), "name or number (from 1) of one layer; default all");
+  own.add_options()("layer", po::value<std::string>(), "name or number (from 1) of one layer; default all")(
+      "jobs", "print every job of a long plan");
   const std::optional<CommandLine> line = parse_workload_command("explain", arguments, own);
   if (!line) return 0;
   const Network network = load_workload(*line);
@@ -30,10 +32,12 @@ int explain_command(const std::vector<std::string>& arguments) {
     }
     found = true;
     const LayerShape& s = layer.layer->shape;
-    std::cout << "layer " << i + 1 << " (" << to_string(layer.layer->op) << ", N" << s.N << " C" << s.C
-              << " H" << s.H << " W" << s.W << " K" << s.K << " R" << s.R << " S" << s.S << " groups "
-              << s.groups << ")\n"
-              << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes) << '\n';
+    std::cout << "layer " << i + 1 << ": " << short_name(layer.layer->name, 60) << " ("
+              << to_string(layer.layer->op) << ", N" << s.N << " C" << s.C << " H" << s.H << " W" << s.W
+              << " K" << s.K << " R" << s.R << " S" << s.S << " groups " << s.groups << ")\n"
+              << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes,
+                          line->options.count("jobs") != 0)
+              << '\n';
   }
   if (!found) {
     const std::string wanted = line->options["layer"].as<std::string>();

@@ -1,8 +1,8 @@
 #include "models/dram/dram.h"
 
 #include <algorithm>
-#include <cmath>
 
+#include "models/tlm/cycle_clock.h"
 #include "models/tlm/elided_payload.h"
 
 namespace dpred::dram {
@@ -11,12 +11,6 @@ namespace {
 
 /// SystemC's default resolution, until elaboration ends.
 constexpr std::uint64_t default_femtoseconds_per_unit = 1000;
-
-/// Resolutions are powers of ten from 1 fs, so the rounding only removes the error of the floating-point
-/// number.
-std::uint64_t femtoseconds_per_unit() {
-  return static_cast<std::uint64_t>(std::llround(sc_core::sc_get_time_resolution().to_seconds() * 1e15));
-}
 
 }  // namespace
 

@@ -8,9 +8,9 @@
 #include <systemc>
 #include <tlm>
 
-#include "models/dram/clock_domain.h"
 #include "models/dram/sparse_memory.h"
 #include "models/dram/timing_core.h"
+#include "models/tlm/clock_domain.h"
 
 namespace dpred::dram {
 

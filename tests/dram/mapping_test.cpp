@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "models/dram/address_map.h"
-#include "models/dram/clock_domain.h"
+#include "models/tlm/clock_domain.h"
 #include "models/dram/preset.h"
 #include "models/dram/sparse_memory.h"
 #include "workloads/error.h"

@@ -1,11 +1,9 @@
-// Exact conversion between DRAM clocks and the time units of a simulation.
+// Exact conversion between the clocks of a component and the time units of a simulation.
 #pragma once
 
 #include <cstdint>
 
-#include "models/dram/timings.h"
-
-namespace dpred::dram {
+namespace dpred {
 
 /// Clock n lies at n / clock_mhz microseconds, rounded up to a unit and computed from the count each time: no
 /// rounded period is ever summed up, so a clock whose period is no whole number of units does not drift. As
@@ -18,14 +16,14 @@ class ClockDomain {
       : clock_mhz_(clock_mhz), unit_femtoseconds_(unit_femtoseconds) {}
 
   /// The first clock whose time (units_from_clocks) is not before `units`.
-  Clock clocks_from_units(std::uint64_t units) const {
+  std::uint64_t clocks_from_units(std::uint64_t units) const {
     if (units == 0) return 0;
-    return static_cast<Clock>(Wide{units - 1} * unit_femtoseconds_ * clock_mhz_ /
-                              femtoseconds_per_microsecond) +
+    return static_cast<std::uint64_t>(Wide{units - 1} * unit_femtoseconds_ * clock_mhz_ /
+                                      femtoseconds_per_microsecond) +
            1;
   }
   /// The first time unit at or after a clock.
-  std::uint64_t units_from_clocks(Clock clocks) const {
+  std::uint64_t units_from_clocks(std::uint64_t clocks) const {
     const Wide divisor = Wide{clock_mhz_} * unit_femtoseconds_;
     return static_cast<std::uint64_t>((Wide{clocks} * femtoseconds_per_microsecond + divisor - 1) / divisor);
   }
@@ -38,4 +36,4 @@ class ClockDomain {
   std::uint64_t unit_femtoseconds_;
 };
 
-}  // namespace dpred::dram
+}  // namespace dpred
