@@ -148,7 +148,7 @@ class Planner {
       groupings_.push_back(std::move(groups));
     }
     const std::int64_t most = most_filters();
-    if (in_.shape.depthwise() || !in_.sets_may_split || most < 1) return;
+    if (in_.shape.depthwise() || most < 1) return;
     std::vector<FilterGroup> parts;
     bool split = false;
     for (const FilterGroup& whole : groupings_.front()) {
@@ -514,8 +514,7 @@ class Planner {
                                 : 2 * row_bytes(weights_, 0);
     std::uint64_t results = 0;
     for (const FilterGroup& group : groupings_.front()) {
-      if (!in_.sets_may_split) weights = std::max(weights, 2 * group.weight_bytes);
-      const bool whole = in_.shape.depthwise() || !in_.sets_may_split || in_.output_channels != in_.shape.K;
+      const bool whole = in_.shape.depthwise() || in_.output_channels != in_.shape.K;
       const std::uint64_t position = output_bytes(group, smallest.most_finished);
       results = std::max(results, whole ? position : position / static_cast<std::uint64_t>(group.filters));
     }

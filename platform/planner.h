@@ -23,7 +23,6 @@ struct PlannerInput {
   const LayerSchedule* schedule = nullptr;
   LayerStreams streams;
   bool has_bias = false;
-  bool sets_may_split = true;  ///< false for designs whose time depends on a whole set's weights
   std::int64_t output_bytes_per_value = 1;
   std::int64_t output_channels = 0;
 };

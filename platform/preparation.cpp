@@ -184,7 +184,6 @@ void Preparation::prepare(const Layer& layer) {
   planner.schedule = prepared.schedule.get();
   planner.streams = prepared.streams;
   planner.has_bias = descriptor.bias_address != 0;
-  planner.sets_may_split = point_.design->weight != WidthSource::brick;
   planner.output_channels = descriptor.output_channels;
   planner.output_bytes_per_value = network_.bits / 8;
   prepared.plan = make_plan(planner, point_.buffers, point_.burst_bytes);

@@ -54,10 +54,8 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   values.weight_layout = &model_->streams.weight->layout();
   values.results = layer.output_channels > 0 ? model_->results : nullptr;
   values.elided = what_if_.elided;
-  if (what_if_.elided) {
-    values.activation_bricks = model_->activation_bricks;
-    values.weight_bricks = model_->weight_bricks;
-  }
+  values.weight_bricks = model_->weight_bricks;
+  if (what_if_.elided) values.activation_bricks = model_->activation_bricks;
   array->begin_layer(values);
 }
 
@@ -158,7 +156,6 @@ JobResults Sequencer::results_of(std::size_t index) const {
   JobResults results;
   results.rows = job.finished;
   results.buffer_address = job.output_address;
-  const auto sets = static_cast<std::int64_t>(array->schedule().sets().size());
   if (layer_.output_channels == layer_.shape.K) {
     results.channel_begin = job.filter_begin;
     results.channel_end = job.filter_end;
@@ -166,7 +163,7 @@ JobResults Sequencer::results_of(std::size_t index) const {
     if (job.set_end - job.set_begin == 1) {
       results.channel_step = array->schedule().sets()[static_cast<std::size_t>(job.set_begin)].filter_step;
     }
-  } else if (job.set_end == sets) {
+  } else if (job.filter_end == layer_.shape.K) {
     // Gates: the step's result is there when all of them are.
     results.channel_end = layer_.output_channels;
   } else {

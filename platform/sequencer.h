@@ -19,7 +19,7 @@ struct LayerModel {
   const Plan* plan = nullptr;
   LayerStreams streams;
   const BrickMap* activation_bricks = nullptr;  ///< used where data is elided
-  const BrickMap* weight_bricks = nullptr;      ///< likewise; only for designs with brick-wise weights
+  const BrickMap* weight_bricks = nullptr;      ///< static; only for designs with brick-wise weights
   const Tensor* results = nullptr;              ///< the recorded output; null: stays on chip
 };
 

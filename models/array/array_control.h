@@ -18,7 +18,9 @@ struct ArrayLayer {
   const StreamLayout* weight_layout = nullptr;
   /// Data elided: the widths of all bricks, found beforehand. Null: found from the values that arrive.
   const BrickMap* activation_bricks = nullptr;
-  const BrickMap* weight_bricks = nullptr;  ///< only for designs with brick-wise weights
+  /// Designs with brick-wise weights only: weights' widths are static, found before the layer. Those of the
+  /// weights that arrive are compared with them.
+  const BrickMap* weight_bricks = nullptr;
   /// What the array writes as results: the recorded output, (N, channels, OH, OW). Null: stays on chip.
   const Tensor* results = nullptr;
   bool elided = false;

@@ -1,5 +1,9 @@
 #include "models/array/processing_array.h"
 
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+
 namespace dpred {
 
 ProcessingArray::ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
@@ -15,17 +19,12 @@ void ProcessingArray::begin_layer(const ArrayLayer& layer) {
   layer_ = layer;
   schedule_.reset();
   arrived_activations_.reset();
-  arrived_weights_.reset();
   if (layer.activation_bricks == nullptr) {
     arrived_activations_ = std::make_unique<BrickMap>(activation_bricks(layer.shape, geometry_.lanes));
   }
-  if (layer.weight_bricks == nullptr && design_.weight == WidthSource::brick) {
-    arrived_weights_ = std::make_unique<BrickMap>(weight_bricks(layer.shape, geometry_.lanes));
-  }
   schedule_ = std::make_unique<LayerSchedule>(
       design_, geometry_, layer.shape, layer.precision,
-      arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks,
-      arrived_weights_ ? arrived_weights_.get() : layer.weight_bricks);
+      arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks, layer.weight_bricks);
 }
 
 /// Calls visit(row, section, containers) for each row, in the order of the stream.
@@ -70,16 +69,23 @@ void ProcessingArray::take_activations(const ArrivedRows& arrived) {
 void ProcessingArray::take_weights(const ArrivedRows& arrived) {
   const std::int64_t taps = layer_.shape.R * layer_.shape.S;
   const bool depthwise = layer_.weight_layout->role() == StreamRole::depthwise_weight;
+  const BrickMap* known = layer_.weight_bricks;
   read_rows(weight_buffer, arrived, *layer_.weight_layout, layer_.weight_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
-              if (!arrived_weights_) return;
+              if (known == nullptr) return;
               // Depthwise: a row is a tap of all filters; otherwise all taps of a filter.
               const std::int64_t positions = depthwise ? section.row_values : taps;
               const std::int64_t channels = depthwise ? 1 : section.channels;
+              BrickShape shape = known->shape();
+              shape.positions = positions;
+              BrickMap found(shape);
               for (std::int64_t i = 0; i < positions; ++i) {
-                const std::int64_t position = depthwise ? i * taps + row : row * taps + i;
-                arrived_weights_->absorb(position, 0, channels, containers + i * channels,
-                                         layer_.weight_format);
+                found.absorb(i, 0, channels, containers + i * channels, layer_.weight_format);
+                const std::uint8_t* expected = known->at(depthwise ? i * taps + row : row * taps + i);
+                if (!std::equal(found.at(i), found.at(i) + shape.bricks(), expected)) {
+                  throw std::runtime_error(std::string(name()) + ": weights of row " + std::to_string(row) +
+                                           " arrive with other widths than the static ones");
+                }
               }
             });
 }

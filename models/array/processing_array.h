@@ -40,7 +40,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   const ComputeDesign& design_;
   ArrayGeometry geometry_;
   ArrayLayer layer_;
-  std::unique_ptr<BrickMap> arrived_activations_, arrived_weights_;
+  std::unique_ptr<BrickMap> arrived_activations_;
   std::unique_ptr<LayerSchedule> schedule_;
   MemoryAccess access_;
   std::vector<std::uint8_t> bytes_;
