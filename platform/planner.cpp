@@ -152,10 +152,13 @@ class Planner {
     std::vector<FilterGroup> parts;
     bool split = false;
     for (const FilterGroup& whole : groupings_.front()) {
-      for (std::int64_t k = whole.filter_begin; k < whole.filter_end; k += most) {
+      // Parts of about equal size, so that each is fetched while another computes.
+      const std::int64_t count = divide_up(whole.filters, most);
+      const std::int64_t size = divide_up(whole.filters, count);
+      for (std::int64_t k = whole.filter_begin; k < whole.filter_end; k += size) {
         FilterGroup part = whole;
         part.filter_begin = k;
-        part.filter_end = std::min(k + most, whole.filter_end);
+        part.filter_end = std::min(k + size, whole.filter_end);
         part.filters = part.filter_end - part.filter_begin;
         set_weights(part);
         split = split || part.filters != whole.filters;
