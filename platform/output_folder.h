@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <vector>
 
 namespace dpred {
 
@@ -12,7 +13,7 @@ namespace dpred {
 class OutputFolder {
  public:
   explicit OutputFolder(const std::filesystem::path& folder);
-  /// Removes a folder that it made, if nothing was committed.
+  /// Removes the folders that it made, if nothing was committed.
   ~OutputFolder();
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
@@ -22,8 +23,11 @@ class OutputFolder {
   void commit(const std::map<std::string, std::string>& contents_by_name);
 
  private:
+  void make();
+  void remove_made();
+
   std::filesystem::path folder_;
-  bool made_ = false;
+  std::vector<std::filesystem::path> made_;  ///< outermost first
   bool committed_ = false;
 };
 

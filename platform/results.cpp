@@ -131,7 +131,7 @@ std::string short_name(std::string_view name, std::size_t width) {
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines) {
   std::string text =
-      fmt::format("{}: {} layers, {} b, {} values; {} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n",
+      fmt::format("{}: {} layers, {} b, {} values\n{} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n",
                   printable(network.name), network.layers.size(), network.bits, to_string(network.provenance),
                   point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles,
                   point.clock_mhz, point.codec->name(), point.dram_preset, point.dram_channels);
@@ -139,8 +139,8 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
   text += fmt::format("{:<22} {:>10} {:>10} {:>5} ", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");
   text += fmt::format("{:>10} {:<8} ", "cycles", "binds");
-  text += compare ? "vs bit-par.\n"
-                  : fmt::format("{:>6} {:>6} {:>6} {:<8}\n", "comp%", "stall%", "over%", "next");
+  text +=
+      compare ? "vs bit-par.\n" : fmt::format("{:>6} {:>6} {:>6} {}\n", "comp%", "stall%", "over%", "next");
   for (std::size_t i = 0; i < result.layers.size(); ++i) {
     const LayerResult& layer = result.layers[i];
     const std::uint64_t cycles = layer.ledger.total();
@@ -157,7 +157,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
                           ratio(baselines->bit_parallel_uncompressed.layers[i].ledger.total(), cycles));
     } else {
       const auto percent = [&](std::uint64_t part) { return 100 * ratio(part, cycles); };
-      text += fmt::format("{:>6.1f} {:>6.1f} {:>6.1f} {:<8}\n", percent(layer.ledger.of(CycleCause::compute)),
+      text += fmt::format("{:>6.1f} {:>6.1f} {:>6.1f} {}\n", percent(layer.ledger.of(CycleCause::compute)),
                           percent(layer.ledger.of(Resource::dram) + layer.ledger.of(Resource::codec)),
                           percent(layer.ledger.of(CycleCause::overhead)), to_string(layer.binds_next));
     }
@@ -169,12 +169,12 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
                       result.raw_traffic().total(), ratio(traffic.total(), result.raw_traffic().total()));
   text += fmt::format("time      {} cycles = {:.1f} us: {:.1f} GOPS, {:.2f} GB/s\n", ledger.total(),
                       rates.time_us, rates.gops, rates.gb_per_s);
-  text += "cycles    ";
-  for (const CycleCause cause : causes) {
-    text += fmt::format("{}{} {:.1f} %", cause == CycleCause::compute ? "" : ", ", to_string(cause),
-                        100 * ratio(ledger.of(cause), ledger.total()));
-  }
-  text += "\n";
+  const auto percent = [&](CycleCause cause) { return 100 * ratio(ledger.of(cause), ledger.total()); };
+  text += fmt::format(
+      "cycles    compute {:.1f}%, stalls: activation {:.1f}% weight {:.1f}% output {:.1f}% codec {:.1f}%, "
+      "overhead {:.1f}%\n",
+      percent(CycleCause::compute), percent(CycleCause::stall_activation), percent(CycleCause::stall_weight),
+      percent(CycleCause::stall_output), percent(CycleCause::stall_codec), percent(CycleCause::overhead));
   if (compare) {
     text += fmt::format("speed-up  {:.2f}x over {} uncompressed, {:.2f}x over bit-parallel uncompressed\n",
                         ratio(baselines->uncompressed.ledger().total(), ledger.total()), point.design->name,

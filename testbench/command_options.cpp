@@ -14,10 +14,8 @@ namespace po = boost::program_options;
 std::optional<CommandLine> parse_workload_command(const std::string& command,
                                                   const std::vector<std::string>& arguments,
                                                   po::options_description own) {
-  po::options_description visible("Options");
-  visible.add(own);
-  visible.add_options()("help,h", "print this help");
-  po::options_description all = visible;
+  own.add_options()("help,h", "print this help");
+  po::options_description all = own;
   all.add_options()("workload", po::value<std::string>(), "a trace set's folder");
   po::positional_options_description positional;
   positional.add("workload", 1);
@@ -27,7 +25,7 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
       if (command == c.name)
         std::cout << "usage: dpred " << c.name << ' ' << c.usage << "\n" << c.summary << "\n\n";
     }
-    std::cout << visible << "\nParameters (dpred params describes them):\n";
+    std::cout << own << "\nParameters (dpred params describes them):\n";
     po::options_description parameters;
     add_options(parameters);
     std::cout << parameters;

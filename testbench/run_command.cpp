@@ -81,6 +81,14 @@ int run_command(const std::vector<std::string>& arguments) {
   const RunResult result = simulate(preparation, terminal_progress(network.layers.size()));
 
   const Baselines* compared = baselines ? &*baselines : nullptr;
+  // Before anything is printed: where the files can't be written, the error is all that is said.
+  if (folder) {
+    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+    const RunRecord record{version(), host_name(), seconds};
+    folder->commit(
+        {{"layers.csv", layers_csv(result, point)},
+         {"summary.json", summary_json(result, network, point, line->parameters, record, compared)}});
+  }
   const bool csv = line->options.count("csv") != 0;
   if (csv) {
     std::cout << layers_csv(result, point);
@@ -90,13 +98,6 @@ int run_command(const std::vector<std::string>& arguments) {
   note_unread(line->parameters, "run");
   for (const std::string& mismatch : result.mismatches)
     std::cerr << "dpred run: check failed: " << mismatch << '\n';
-  if (folder) {
-    const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    const RunRecord record{version(), host_name(), seconds};
-    folder->commit(
-        {{"layers.csv", layers_csv(result, point)},
-         {"summary.json", summary_json(result, network, point, line->parameters, record, compared)}});
-  }
   return result.mismatches.empty() ? 0 : 1;
 }
 
