@@ -28,15 +28,15 @@ constexpr std::int64_t output_extent(std::int64_t size, std::int64_t pads, std::
 
 /// Dimensions of a layer, in the field's usual letters.
 struct LayerShape {
-  std::int64_t N = 1;           ///< images, tokens or steps
+  std::int64_t N = 1;  ///< images, tokens or steps
   std::int64_t C = 1, H = 1, W = 1;
   std::int64_t K = 1, R = 1, S = 1;
   std::int64_t OH = 1, OW = 1;
-  std::array<std::int64_t, 2> stride{1, 1};       ///< y, x
-  std::array<std::int64_t, 2> dilation{1, 1};     ///< y, x
+  std::array<std::int64_t, 2> stride{1, 1};          ///< y, x
+  std::array<std::int64_t, 2> dilation{1, 1};        ///< y, x
   std::array<std::int64_t, 4> pad_tblr{0, 0, 0, 0};  ///< zeros added at top, bottom, left, right
-  std::int64_t groups = 1;      ///< 1, a divisor of C and K, or C (depthwise)
-  bool recurrent = false;       ///< step n+1 needs step n's result: steps cannot share a pallet
+  std::int64_t groups = 1;                           ///< 1, a divisor of C and K, or C (depthwise)
+  bool recurrent = false;  ///< step n+1 needs step n's result: steps cannot share a pallet
 
   bool depthwise() const { return groups == C && C > 1; }
   std::int64_t channels_per_group() const { return C / groups; }
@@ -52,9 +52,9 @@ struct Layer {
   LayerOp op = LayerOp::conv;
   LayerShape shape;
   std::string input, weight;
-  std::string output;           ///< empty: the result does not leave the chip
-  std::string bias;             ///< key in Network::aux, or empty
-  std::string weight_scales;    ///< key in Network::aux, or empty
+  std::string output;         ///< empty: the result does not leave the chip
+  std::string bias;           ///< key in Network::aux, or empty
+  std::string weight_scales;  ///< key in Network::aux, or empty
   std::string fused_activation = "none";
   bool weight_is_activation = false;  ///< attention: the tensor in the weight role is made at run time
 };
@@ -62,7 +62,7 @@ struct Layer {
 /// A vector that goes with a layer (bias, weight scales), widened to double: exact for int32.
 struct Auxiliary {
   std::vector<double> values;
-  bool integer = false;         ///< stored as int32: accumulator units of an int8 layer
+  bool integer = false;  ///< stored as int32: accumulator units of an int8 layer
 };
 
 /// Where a network's values come from. Every result names it.
@@ -72,10 +72,10 @@ std::string_view to_string(Provenance provenance);
 
 struct Network {
   std::string name;
-  std::string source;           ///< free text from the manifest
+  std::string source;  ///< free text from the manifest
   int bits = 8;
   Provenance provenance = Provenance::real;
-  std::string hash;             ///< FNV-1a 64 of manifest and tensor files in order of key, 16 hex digits
+  std::string hash;  ///< FNV-1a 64 of manifest and tensor files in order of key, 16 hex digits
   std::vector<Layer> layers;
   std::map<std::string, Tensor> tensors;
   std::map<std::string, Auxiliary> aux;

@@ -14,7 +14,7 @@ namespace dpred {
 /// The manifest is a JSON object of at most 64 MiB. Keys (those in brackets are optional, others that are
 /// not listed are ignored; a key must not occur twice in an object):
 ///
-/// - `format` 1, `network`, `source`, `bits` (8 or 16), [`provenance`: real, profiled or synthetic; real],
+/// - `format` 1, `network`, `bits` (8 or 16), [`source`, `provenance`: real, profiled or synthetic; real],
 ///   `tensors` and [`aux`] by name, `layers` in order of execution, [`graph`: what happens between them].
 /// - tensor: `file`, `shape` (four dimensions), `dtype` (int8, uint8, int16, uint16; as wide as `bits`),
 /// `kind`
@@ -25,9 +25,9 @@ namespace dpred {
 /// - aux: `file`, `shape` (one dimension), `dtype` (int32, float32, float64; finite values).
 /// - layer: `name`, `op`, `input`, `weight`, `output` (tensors; output may be null), N C H W K R S OH OW,
 /// `stride`
-///   and `dilation` [y, x], `pad_tblr`, `groups`, [`macs`, `fused_activation`: none, relu, relu6 or
-///   relu_n1_to_1; `bias`, `weight_scales` (aux vectors of K values; weight_scales may be one), `recurrent`,
-///   `weight_is_activation`, `steps`].
+///   and `dilation` [y, x], `pad_tblr`, `groups`, [`macs`, `fused_activation`: none, relu, relu6,
+///   relu_n1_to_1, tanh or sign_bit; `bias`, `weight_scales` (aux vectors of K values; weight_scales may be
+///   one), `recurrent`, `weight_is_activation`, `steps`].
 ///
 /// Dimensions are 1 to 2^31 - 1. A `file` is a plain name in the folder (a symbolic link must not lead out of
 /// it), and no two names share one. Only regular files are read.
