@@ -11,6 +11,7 @@ namespace dpred {
 namespace {
 
 constexpr int schema = 1;
+constexpr std::size_t name_width = 18;  ///< of a layer in the table
 
 /// Rates that follow from the counts: a multiply-accumulate is two operations.
 struct Rates {
@@ -27,6 +28,18 @@ constexpr CycleCause causes[] = {CycleCause::compute,      CycleCause::stall_act
 
 double ratio(std::uint64_t a, std::uint64_t b) {
   return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b);
+}
+
+/// "a, b and 3 more": as many as fit `width`.
+std::string enumeration(const std::vector<std::string>& names, std::size_t width) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (i > 0 && text.size() + names[i].size() > width) {
+      return text + fmt::format(" and {} more", names.size() - i);
+    }
+    text += (i > 0 ? ", " : "") + names[i];
+  }
+  return text;
 }
 
 nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& point) {
@@ -122,10 +135,8 @@ std::string summary_json(const RunResult& result, const Network& network, const 
 }
 
 std::string short_name(std::string_view name, std::size_t width) {
-  std::string text = printable(name);
-  if (text.size() <= width) return text;
-  const std::size_t tail = width / 2;
-  return text.substr(0, width - tail - 2) + ".." + text.substr(text.size() - tail);
+  const std::string text = printable(name.substr(0, name.find(';')));
+  return text.size() <= width ? text : ".." + text.substr(text.size() - (width - 2));
 }
 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
@@ -136,7 +147,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
                   point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles,
                   point.clock_mhz, point.codec->name(), point.dram_preset, point.dram_channels);
   const bool compare = baselines != nullptr;
-  text += fmt::format("{:<22} {:>10} {:>10} {:>5} ", "layer", "raw bytes", "bytes", "ratio");
+  text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5} ", "", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");
   text += fmt::format("{:>10} {:<8} ", "cycles", "binds");
   text +=
@@ -144,9 +155,9 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
   for (std::size_t i = 0; i < result.layers.size(); ++i) {
     const LayerResult& layer = result.layers[i];
     const std::uint64_t cycles = layer.ledger.total();
-    text +=
-        fmt::format("{:<22} {:>10} {:>10} {:>5.2f} ", short_name(layer.name, 22), layer.raw_traffic.total(),
-                    layer.traffic.total(), ratio(layer.traffic.total(), layer.raw_traffic.total()));
+    text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5.2f} ", i + 1, short_name(layer.name, name_width),
+                        layer.raw_traffic.total(), layer.traffic.total(),
+                        ratio(layer.traffic.total(), layer.raw_traffic.total()));
     if (compare) {
       const LayerResult& raw = baselines->uncompressed.layers[i];
       text += fmt::format("{:>10} {:<8} ", raw.ledger.total(), to_string(raw.binds));
@@ -179,14 +190,14 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
     text += fmt::format("speed-up  {:.2f}x over {} uncompressed, {:.2f}x over bit-parallel uncompressed\n",
                         ratio(baselines->uncompressed.ledger().total(), ledger.total()), point.design->name,
                         ratio(baselines->bit_parallel_uncompressed.ledger().total(), ledger.total()));
-    std::string freed;
+    std::vector<std::string> freed;
     for (std::size_t i = 0; i < result.layers.size(); ++i) {
-      if (baselines->uncompressed.layers[i].binds == Resource::dram &&
-          result.layers[i].binds != Resource::dram) {
-        freed += (freed.empty() ? "" : ", ") + short_name(result.layers[i].name, 22);
+      const bool was_bound = baselines->uncompressed.layers[i].binds == Resource::dram;
+      if (was_bound && result.layers[i].binds != Resource::dram) {
+        freed.push_back(short_name(result.layers[i].name, name_width));
       }
     }
-    if (!freed.empty()) text += "no longer bound by DRAM: " + freed + "\n";
+    if (!freed.empty()) text += "no longer bound by DRAM: " + enumeration(freed, 70) + "\n";
   }
   return text;
 }

@@ -36,7 +36,8 @@ std::string summary_json(const RunResult& result, const Network& network, const 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines);
 
-/// A layer's name as a column of a table: control characters escaped, cut in the middle to `width`.
+/// A name as a column of a table: control characters escaped, the part before a ';' (importers join the names
+/// of fused operations with it), and of that the last `width` characters.
 std::string short_name(std::string_view name, std::size_t width);
 
 }  // namespace dpred
