@@ -30,10 +30,12 @@ StreamOptions stream_options(const Parameters& parameters) {
   return options;
 }
 
-ZeroVector zero_vector(const Parameters& parameters) {
+CodecOptions codec_options(const Parameters& parameters) {
+  CodecOptions options;
   const std::string& name = parameters.text("codec.zero_vector");
-  if (name == "always") return ZeroVector::always;
-  return name == "never" ? ZeroVector::never : ZeroVector::automatic;
+  if (name == "always") options.zero_vector = ZeroVector::always;
+  if (name == "never") options.zero_vector = ZeroVector::never;
+  return options;
 }
 
 DesignPoint::DesignPoint(const Parameters& p) {
@@ -55,7 +57,7 @@ DesignPoint::DesignPoint(const Parameters& p) {
   codec_index =
       static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec->name()) - names.begin());
   stream = stream_options(p);
-  if (codec->name() != "raw") zero_vector = dpred::zero_vector(p);
+  if (codec->name() != "raw") codec_options = dpred::codec_options(p);
 
   buffers.activation = unsigned_of("buffer.activation_bytes");
   buffers.weight = unsigned_of("buffer.weight_bytes");
@@ -76,13 +78,13 @@ DesignPoint::DesignPoint(const Parameters& p) {
 }
 
 TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options,
-                           const Codec& codec, ZeroVector zero_vector)
+                           const Codec& codec, const CodecOptions& codec_options)
     : tensor(&values),
       profile(profile_of(values)),
       layout(role, values.shape, options),
       widths(WidthMap::of(values, profile.format, layout)),
-      coded(codec.plan(layout, profile.format, widths, zero_vector)),
-      raw(find_codec("raw").plan(layout, profile.format, widths, zero_vector)) {}
+      coded(codec.plan({layout, profile.format, widths, codec_options, &values})),
+      raw(find_codec("raw").plan({layout, profile.format, widths, codec_options, &values})) {}
 
 Preparation::Preparation(const Network& network, const DesignPoint& point)
     : network_(network), point_(point) {
@@ -109,7 +111,7 @@ TensorStream& Preparation::stream_of(const std::string& key, StreamRole role) {
   std::unique_ptr<TensorStream>& stream = streams_[{key, role}];
   if (!stream) {
     stream = std::make_unique<TensorStream>(network_.tensor(key), role, point_.stream, *point_.codec,
-                                            point_.zero_vector);
+                                            point_.codec_options);
   }
   return *stream;
 }
@@ -186,17 +188,16 @@ void Preparation::prepare(const Layer& layer) {
   planner.has_bias = descriptor.bias_address != 0;
   planner.output_channels = descriptor.output_channels;
   planner.output_bytes_per_value = network_.bits / 8;
+  planner.lanes = point_.geometry.lanes;
   prepared.plan = make_plan(planner, point_.buffers, point_.burst_bytes);
 
   if (output != nullptr) {
-    // The blocks lie in the order in which the plan finishes them.
-    const std::vector<std::int64_t> order = prepared.plan.output_order();
+    // Coded blocks lie in the order in which the plan finishes them.
+    const std::vector<std::int64_t> order =
+        output->stream->coded.has_table() ? prepared.plan.output_order() : std::vector<std::int64_t>{};
     retired_.push_back(output->directory);
-    retired_.push_back(output->raw_directory);
     output->directory =
         std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded, order);
-    output->raw_directory =
-        std::make_shared<StreamDirectory>(output->stream->layout, output->stream->raw, order);
     prepared.streams.output = planner.streams.output = output->directory.get();
     prepared.raw_streams.output = output->raw_directory.get();
   }

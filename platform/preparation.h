@@ -23,7 +23,7 @@ struct DesignPoint {
   ArrayGeometry geometry;
   const Codec* codec = nullptr;
   std::uint8_t codec_index = 0;
-  ZeroVector zero_vector = ZeroVector::automatic;
+  CodecOptions codec_options;
   StreamOptions stream;
   BufferSizes buffers;
   std::string dram_preset, dram_mapping;
@@ -39,7 +39,7 @@ struct DesignPoint {
 
 /// Parameters of the codec alone, for commands that need no more.
 StreamOptions stream_options(const Parameters& parameters);
-ZeroVector zero_vector(const Parameters& parameters);
+CodecOptions codec_options(const Parameters& parameters);
 
 /// A tensor in the role of its first reader: found once, used by every layer that reads it.
 struct TensorStream {
@@ -51,7 +51,7 @@ struct TensorStream {
   StreamPlan raw;    ///< uncompressed: for the raw_* columns
 
   TensorStream(const Tensor& tensor, StreamRole role, const StreamOptions& options, const Codec& codec,
-               ZeroVector zero_vector);
+               const CodecOptions& codec_options);
 };
 
 /// A tensor's place in memory.

@@ -27,7 +27,8 @@ struct Row {
 };
 
 /// Each tensor that a layer reads, once a codec, in the order of first reading.
-std::vector<Row> measure(const Network& network, const StreamOptions& options, ZeroVector zero_vector) {
+std::vector<Row> measure(const Network& network, const StreamOptions& options,
+                         const CodecOptions& codec_options) {
   std::vector<Row> rows;
   std::set<std::string> seen;
   const auto add = [&](const std::string& key, StreamRole role) {
@@ -37,7 +38,7 @@ std::vector<Row> measure(const Network& network, const StreamOptions& options, Z
     const StreamLayout layout(role, tensor.shape, options);
     const WidthMap widths = WidthMap::of(tensor, profile.format, layout);
     for (const std::string& name : codec_names()) {
-      const StreamPlan plan = find_codec(name).plan(layout, profile.format, widths, zero_vector);
+      const StreamPlan plan = find_codec(name).plan({layout, profile.format, widths, codec_options, &tensor});
       rows.push_back({key, role != StreamRole::activation, name, tensor.values(),
                       static_cast<std::uint64_t>(tensor.raw_bits()), plan.sizes});
     }
@@ -99,7 +100,7 @@ int compress_command(const std::vector<std::string>& arguments) {
   if (!line) return 0;
   const Network network = load_workload(*line);
   const StreamOptions options = stream_options(line->parameters);
-  const std::vector<Row> rows = measure(network, options, zero_vector(line->parameters));
+  const std::vector<Row> rows = measure(network, options, codec_options(line->parameters));
   if (line->options.count("csv") != 0) {
     print_csv(rows, options.group);
   } else {

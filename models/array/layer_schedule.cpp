@@ -244,9 +244,10 @@ void LayerSchedule::run_pallet(Tile& tile, std::int64_t pallet) {
   }
   const std::vector<std::uint8_t> padding(static_cast<std::size_t>(tile.bricks), 1);
   std::vector<const std::uint8_t*> widths(static_cast<std::size_t>(present));
-  std::vector<std::uint8_t> widest(static_cast<std::size_t>(tile.bricks));
   const auto k = static_cast<std::uint64_t>(geometry_.column_registers);
   const std::uint16_t* weight_time = tile.weight_time.data();
+  const std::uint8_t* map = activations_->at(0) + tile.brick;
+  const std::int64_t bricks_per_position = activations_->shape().bricks();  // divides: not for every window
 
   for (std::int64_t r = 0; r < layer_.R; ++r) {
     for (std::int64_t s = 0; s < layer_.S; ++s, weight_time += tile.bricks) {
@@ -255,17 +256,15 @@ void LayerSchedule::run_pallet(Tile& tile, std::int64_t pallet) {
         const std::int64_t x = window[j].x + s * layer_.dilation[1];
         const bool inside = y >= 0 && y < layer_.H && x >= 0 && x < layer_.W;
         widths[j] =
-            inside ? activations_->at((window[j].plane + y) * layer_.W + x) + tile.brick : padding.data();
+            inside ? map + ((window[j].plane + y) * layer_.W + x) * bricks_per_position : padding.data();
       }
       if (k == 0) {
         // Lock step: a step takes the time of its widest column.
-        std::copy_n(widths[0], tile.bricks, widest.begin());
-        for (std::size_t j = 1; j < widths.size(); ++j) {
-          for (std::size_t b = 0; b < widest.size(); ++b)
-            widest[b] = std::max(widest[b], widths[j][b]);
-        }
-        for (std::size_t b = 0; b < widest.size(); ++b) {
-          tile.end += std::uint64_t{activation_time_[widest[b]]} * weight_time[b];
+        for (std::int64_t b = 0; b < tile.bricks; ++b) {
+          std::uint8_t width = 1;
+          for (const std::uint8_t* column : widths)
+            width = std::max(width, column[b]);
+          tile.end += std::uint64_t{activation_time_[width]} * weight_time[b];
         }
         continue;
       }

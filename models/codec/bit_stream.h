@@ -2,13 +2,15 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <vector>
 
 namespace dpred {
 
-/// Appends bits to a byte vector. The last byte is padded with zeros.
+/// Appends bits to a byte vector, which holds all of them after align(). The last byte is padded with zeros.
 class BitWriter {
  public:
   explicit BitWriter(std::vector<std::uint8_t>& bytes) : bytes_(bytes) {}
@@ -16,24 +18,40 @@ class BitWriter {
   /// Appends the lowest `count` bits of `value`, 0..32; the bits above must be zero.
   void put(std::uint32_t value, int count) {
     pending_ |= std::uint64_t{value} << used_;
-    used_ += count;
-    while (used_ >= 8) {
-      bytes_.push_back(static_cast<std::uint8_t>(pending_));
-      pending_ >>= 8;
-      used_ -= 8;
-    }
+    used_ += static_cast<unsigned>(count);
+    // Eight bytes are stored of which some are whole: a branch on how many could not be predicted.
+    std::memcpy(&staging_[staged_], &pending_, sizeof pending_);  // little-endian, as tensors are
+    staged_ += used_ / 8;
+    pending_ >>= used_ / 8 * 8;
+    used_ %= 8;
+    if (staged_ > staging_.size() - sizeof pending_) flush();
+  }
+  /// Appends values of `width` bits each, 1..16; the bits above must be zero. Two at a time: a put waits for
+  /// the one before.
+  void put_all(const std::uint16_t* values, std::int64_t count, int width) {
+    for (; count >= 2; count -= 2, values += 2)
+      put(values[0] | std::uint32_t{values[1]} << width, 2 * width);
+    if (count > 0) put(values[0], width);
   }
   /// Zero-pads to a byte.
   void align() {
-    if (used_ > 0) bytes_.push_back(static_cast<std::uint8_t>(pending_));
+    if (used_ > 0) staging_[staged_++] = static_cast<std::uint8_t>(pending_);
+    flush();
     pending_ = 0;
     used_ = 0;
   }
 
  private:
+  void flush() {
+    bytes_.insert(bytes_.end(), staging_.begin(), staging_.begin() + static_cast<std::ptrdiff_t>(staged_));
+    staged_ = 0;
+  }
+
   std::vector<std::uint8_t>& bytes_;
-  std::uint64_t pending_ = 0;
-  int used_ = 0;
+  std::array<std::uint8_t, 128> staging_{};
+  std::size_t staged_ = 0;     ///< whole bytes
+  std::uint64_t pending_ = 0;  ///< bits after them
+  unsigned used_ = 0;          ///< number of bits pending, 0..7 between calls
 };
 
 /// Reads bits from a byte range, never outside it.
@@ -52,8 +70,12 @@ class BitReader {
     const std::size_t byte = position_ / 8;
     const std::size_t available = end_ / 8 - byte;
     std::uint64_t window = 0;
-    for (std::size_t i = 0; i < 5 && i < available; ++i)
-      window |= std::uint64_t{bytes_[byte + i]} << (8 * i);
+    if (available >= sizeof window) {
+      std::memcpy(&window, bytes_ + byte, sizeof window);  // one load; little-endian, as tensors are
+    } else {
+      for (std::size_t i = 0; i < available; ++i)
+        window |= std::uint64_t{bytes_[byte + i]} << (8 * i);
+    }
     window >>= position_ % 8;
     position_ += static_cast<std::size_t>(count);
     return static_cast<std::uint32_t>(window & ((std::uint64_t{1} << count) - 1));

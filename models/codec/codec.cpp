@@ -68,9 +68,7 @@ void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFo
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
   const StreamSection& section = layout.section_of_row(rows.first_row);
   BitWriter bits(out);
-  for (std::int64_t r = 0; r < rows.rows; ++r) {
-    codec.encode_row(format, section, layout.options().group, containers + r * section.row_values, bits);
-  }
+  codec.encode_rows(format, {section, rows.rows, layout.options().group}, containers, bits);
   bits.align();
 }
 
@@ -96,9 +94,7 @@ std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const S
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
   const StreamSection& section = layout.section_of_row(rows.first_row);
   BitReader bits(bytes, size);
-  for (std::int64_t r = 0; r < rows.rows; ++r) {
-    codec.decode_row(format, section, layout.options().group, bits, containers + r * section.row_values);
-  }
+  codec.decode_rows(format, {section, rows.rows, layout.options().group}, bits, containers);
   const int padding = static_cast<int>((8 - bits.position() % 8) % 8);
   if (bits.get(padding) != 0) throw StreamError("padding of a block is not zero", bits.position());
   return bits.position() / 8;

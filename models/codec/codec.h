@@ -24,6 +24,11 @@ class StreamError : public std::runtime_error {
 
 enum class ZeroVector : std::uint8_t { automatic, always, never };
 
+/// Settings of codecs; a codec reads those that concern it.
+struct CodecOptions {
+  ZeroVector zero_vector = ZeroVector::automatic;
+};
+
 /// How one tensor's stream is coded: with the layout all a decoder needs.
 enum class TensorMode : std::uint8_t {
   raw = 0,        ///< container codes as they are, no table, no padding: bypasses the codec
@@ -58,6 +63,25 @@ struct StreamPlan {
   std::uint64_t table_bytes() const { return has_table() ? 4 * block_bytes.size() : 0; }
 };
 
+/// What a codec is told of a tensor to plan its stream.
+struct CodecInput {
+  const StreamLayout& layout;
+  ValueFormat values;
+  const WidthMap& widths;
+  CodecOptions options;
+  /// For codecs whose sizes don't follow from the widths. Null where only a width map is at hand.
+  const Tensor* tensor = nullptr;
+};
+
+/// Consecutive rows of one section.
+struct StreamRows {
+  const StreamSection& section;
+  std::int64_t rows = 0;
+  std::int64_t group = 16;  ///< G
+
+  std::int64_t values() const { return rows * section.row_values; }
+};
+
 class Codec {
  public:
   virtual ~Codec() = default;
@@ -65,15 +89,15 @@ class Codec {
 
   /// Chooses the tensor's mode and gives every size from its width map.
   /// InputError if a stream with a table would pass the 4 GiB that the table's offsets reach.
-  virtual StreamPlan plan(const StreamLayout& layout, const ValueFormat& values, const WidthMap& widths,
-                          ZeroVector zero_vector) const = 0;
+  virtual StreamPlan plan(const CodecInput& input) const = 0;
 
-  /// Appends the bits of one row (`row_values` values in runs of `run`, groups of `group`).
-  virtual void encode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
-                          const std::uint16_t* containers, BitWriter& out) const = 0;
-  /// Reads one row from where `in` stands. StreamError if the bits end early or break the format.
-  virtual void decode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
-                          BitReader& in, std::uint16_t* containers) const = 0;
+  /// Appends the bits of a block's rows.
+  virtual void encode_rows(const StreamFormat& format, const StreamRows& rows,
+                           const std::uint16_t* containers, BitWriter& out) const = 0;
+  /// Reads rows from where `in` stands: a whole block from its start, or any of its rows from the bit
+  /// position that the plan has for the first of them. StreamError if the bits end early or break the format.
+  virtual void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                           std::uint16_t* containers) const = 0;
 };
 
 /// For the plan that was chosen: InputError if its table's 32-bit offsets do not reach the stream's end.

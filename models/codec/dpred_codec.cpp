@@ -14,24 +14,33 @@ constexpr int width_field(int bits) {
   return bits == 8 ? 3 : 4;
 }
 
-StreamPlan plan_coded(const StreamLayout& layout, const ValueFormat& values, const WidthMap& widths,
-                      TensorMode mode) {
+/// Calls visit(first value, number of values) for each group of these rows, in stream order.
+template <class Visit>
+void visit_groups(const StreamRows& rows, Visit&& visit) {
+  for (std::int64_t run = 0; run < rows.values(); run += rows.section.run) {
+    for (std::int64_t at = 0; at < rows.section.run; at += rows.group) {
+      visit(run + at, std::min(rows.group, rows.section.run - at));
+    }
+  }
+}
+
+StreamPlan plan_coded(const CodecInput& input, TensorMode mode) {
   const bool zero = mode == TensorMode::coded_zero;
+  const StreamLayout& layout = input.layout;
   const std::int64_t group = layout.options().group;
-  const int field = width_field(values.bits);
-  PlanBuilder builder(layout, {mode, values});
+  const int field = width_field(input.values.bits);
+  PlanBuilder builder(layout, {mode, input.values});
   std::size_t g = 0;
   for (const StreamSection& section : layout.sections()) {
     for (std::int64_t row = 0; row < section.rows; ++row) {
       std::uint64_t metadata = 0;
       std::uint64_t payload = 0;
-      for (std::int64_t run = 0; run < section.row_values; run += section.run) {
-        for (std::int64_t at = 0; at < section.run; at += group, ++g) {
-          const auto count = static_cast<std::uint64_t>(std::min(group, section.run - at));
-          metadata += static_cast<std::uint64_t>(field) + (zero ? count : 0);
-          payload += std::uint64_t{widths.width[g]} * (zero ? widths.non_zeros[g] : count);
-        }
-      }
+      visit_groups({section, 1, group}, [&](std::int64_t, std::int64_t values) {
+        const auto count = static_cast<std::uint64_t>(values);
+        metadata += static_cast<std::uint64_t>(field) + (zero ? count : 0);
+        payload += std::uint64_t{input.widths.width[g]} * (zero ? input.widths.non_zeros[g] : count);
+        ++g;
+      });
       builder.row(metadata, payload);
     }
   }
@@ -42,73 +51,93 @@ class DpredCodec final : public Codec {
  public:
   std::string_view name() const override { return "dpred"; }
 
-  StreamPlan plan(const StreamLayout& layout, const ValueFormat& values, const WidthMap& widths,
-                  ZeroVector zero_vector) const override {
-    if (zero_vector == ZeroVector::never) {
-      return within_reach(plan_coded(layout, values, widths, TensorMode::coded));
-    }
-    StreamPlan with_zero = plan_coded(layout, values, widths, TensorMode::coded_zero);
+  StreamPlan plan(const CodecInput& input) const override {
+    const ZeroVector zero_vector = input.options.zero_vector;
+    if (zero_vector == ZeroVector::never) return within_reach(plan_coded(input, TensorMode::coded));
+    StreamPlan with_zero = plan_coded(input, TensorMode::coded_zero);
     if (zero_vector == ZeroVector::always) return within_reach(std::move(with_zero));
-    StreamPlan best = plan_raw(layout, values);
-    StreamPlan without = plan_coded(layout, values, widths, TensorMode::coded);
+    StreamPlan best = plan_raw(input.layout, input.values);
+    StreamPlan without = plan_coded(input, TensorMode::coded);
     if (without.sizes.total_bits() < best.sizes.total_bits()) best = std::move(without);
     if (with_zero.sizes.total_bits() < best.sizes.total_bits()) best = std::move(with_zero);
     return within_reach(std::move(best));
   }
 
-  void encode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group,
-                  const std::uint16_t* containers, BitWriter& out) const override {
-    if (format.mode == TensorMode::raw) return encode_raw_row(format, section, containers, out);
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+                   BitWriter& out) const override {
+    if (format.mode == TensorMode::raw) return encode_raw(format, rows, containers, out);
     const bool zero = format.mode == TensorMode::coded_zero;
-    for (std::int64_t run = 0; run < section.row_values; run += section.run) {
-      for (std::int64_t at = 0; at < section.run; at += group) {
-        const std::uint16_t* values = containers + run + at;
-        const std::int64_t count = std::min(group, section.run - at);
-        std::uint32_t bits = 0;
-        for (std::int64_t i = 0; i < count; ++i)
-          bits |= folded(format.values.packed_value(values[i]));
-        const int width = width_of_folded(bits, format.values.is_signed);
-        if (zero) {
-          for (std::int64_t i = 0; i < count; ++i)
-            out.put(values[i] != 0, 1);
-        }
-        out.put(static_cast<std::uint32_t>(width - 1), width_field(format.values.bits));
-        const std::uint32_t mask = (1u << width) - 1;
-        for (std::int64_t i = 0; i < count; ++i) {
-          if (!zero || values[i] != 0) out.put(values[i] & mask, width);
-        }
-      }
-    }
+    visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
+      const std::uint16_t* values = containers + first;
+      std::uint32_t bits = 0;
+      for (std::int64_t i = 0; i < count; ++i)
+        bits |= folded(format.values.packed_value(values[i]));
+      const int width = width_of_folded(bits, format.values.is_signed);
+      if (zero) put_zero_vector(values, count, out);
+      out.put(static_cast<std::uint32_t>(width - 1), width_field(format.values.bits));
+      put_values(values, count, zero, width, out);
+    });
   }
 
-  void decode_row(const StreamFormat& format, const StreamSection& section, std::int64_t group, BitReader& in,
-                  std::uint16_t* containers) const override {
-    if (format.mode == TensorMode::raw) return decode_raw_row(format, section, in, containers);
+  void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                   std::uint16_t* containers) const override {
+    if (format.mode == TensorMode::raw) return decode_raw(format, rows, in, containers);
     const bool zero = format.mode == TensorMode::coded_zero;
     const int field = width_field(format.values.bits);
-    for (std::int64_t run = 0; run < section.row_values; run += section.run) {
-      for (std::int64_t at = 0; at < section.run; at += group) {
-        std::uint16_t* values = containers + run + at;
-        const std::int64_t count = std::min(group, section.run - at);
-        decode_group(format, zero, field, count, in, values);
-      }
-    }
+    visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
+      decode_group(format, zero, field, count, in, containers + first);
+    });
   }
 
  private:
+  static constexpr std::int64_t chunk = 32;  // values handled at a time: bits of one put or get
+
+  static void put_zero_vector(const std::uint16_t* values, std::int64_t count, BitWriter& out) {
+    for (std::int64_t at = 0; at < count; at += chunk) {
+      const int some = static_cast<int>(std::min(chunk, count - at));
+      std::uint32_t non_zero = 0;
+      for (int i = 0; i < some; ++i)
+        non_zero |= std::uint32_t{values[at + i] != 0} << i;
+      out.put(non_zero, some);
+    }
+  }
+
+  static void put_values(const std::uint16_t* values, std::int64_t count, bool skip_zeros, int width,
+                         BitWriter& out) {
+    const std::uint32_t mask = (1u << width) - 1;
+    for (std::int64_t at = 0; at < count; at += chunk) {
+      const std::int64_t end = std::min(at + chunk, count);
+      std::uint16_t stored[chunk];
+      std::int64_t n = 0;
+      for (std::int64_t i = at; i < end; ++i) {
+        // A zero is overwritten, not jumped over: zeros come in no order that could be predicted.
+        stored[n] = static_cast<std::uint16_t>(values[i] & mask);
+        n += !skip_zeros || values[i] != 0;
+      }
+      out.put_all(stored, n, width);
+    }
+  }
+
+  /// Sets each value to its bit; returns how many are 1.
+  static std::int64_t get_zero_vector(std::int64_t count, BitReader& in, std::uint16_t* values) {
+    std::int64_t ones = 0;
+    for (std::int64_t at = 0; at < count; at += chunk) {
+      const int some = static_cast<int>(std::min(chunk, count - at));
+      const std::uint32_t non_zero = in.get(some);
+      for (int i = 0; i < some; ++i) {
+        values[at + i] = non_zero >> i & 1;
+        ones += values[at + i];
+      }
+    }
+    return ones;
+  }
+
   static void decode_group(const StreamFormat& format, bool zero, int field, std::int64_t count,
                            BitReader& in, std::uint16_t* values) {
     if (!in.has(static_cast<std::size_t>(field + (zero ? count : 0)))) {
       throw StreamError("the stream ends inside a group's header", in.position());
     }
-    std::int64_t coded = count;
-    if (zero) {
-      coded = 0;
-      for (std::int64_t i = 0; i < count; ++i) {
-        values[i] = static_cast<std::uint16_t>(in.get(1));
-        coded += values[i];
-      }
-    }
+    const std::int64_t coded = zero ? get_zero_vector(count, in, values) : count;
     const int width = static_cast<int>(in.get(field)) + 1;
     if (!in.has(static_cast<std::size_t>(width) * static_cast<std::size_t>(coded))) {
       throw StreamError("the stream ends inside a group's values", in.position());
@@ -116,10 +145,13 @@ class DpredCodec final : public Codec {
     const std::uint32_t mask = format.values.mask();
     const std::uint32_t sign = 1u << (width - 1);
     for (std::int64_t i = 0; i < count; ++i) {
-      if (zero && values[i] == 0) continue;
-      std::uint32_t value = in.get(width);
+      // A zero is read as no bits, not jumped over: zeros come in no order that could be predicted.
+      const int stored = zero ? values[i] : 1;
+      std::uint32_t value = in.get(width * stored);
       if (format.values.is_signed) value = ((value ^ sign) - sign) & mask;
-      if (zero && value == 0) throw StreamError("a value marked non-zero is zero", in.position());
+      if (zero && value < static_cast<std::uint32_t>(stored)) {
+        throw StreamError("a value marked non-zero is zero", in.position());
+      }
       values[i] = static_cast<std::uint16_t>(value);
     }
   }

@@ -14,19 +14,19 @@ StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values) {
   return builder.finish();
 }
 
-void encode_raw_row(const StreamFormat& format, const StreamSection& section, const std::uint16_t* containers,
-                    BitWriter& out) {
-  for (std::int64_t i = 0; i < section.row_values; ++i)
-    out.put(containers[i], format.values.bits);
+void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+                BitWriter& out) {
+  out.put_all(containers, rows.values(), format.values.bits);
 }
 
-void decode_raw_row(const StreamFormat& format, const StreamSection& section, BitReader& in,
-                    std::uint16_t* containers) {
+void decode_raw(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                std::uint16_t* containers) {
   const int bits = format.values.bits;
-  if (!in.has(static_cast<std::size_t>(section.row_values) * static_cast<std::size_t>(bits))) {
+  const std::int64_t values = rows.values();
+  if (!in.has(static_cast<std::size_t>(values) * static_cast<std::size_t>(bits))) {
     throw StreamError("a raw stream ends early", in.position());
   }
-  for (std::int64_t i = 0; i < section.row_values; ++i)
+  for (std::int64_t i = 0; i < values; ++i)
     containers[i] = static_cast<std::uint16_t>(in.get(bits));
 }
 
@@ -35,17 +35,14 @@ namespace {
 class RawCodec final : public Codec {
  public:
   std::string_view name() const override { return "raw"; }
-  StreamPlan plan(const StreamLayout& layout, const ValueFormat& values, const WidthMap& /*widths*/,
-                  ZeroVector /*zero_vector*/) const override {
-    return plan_raw(layout, values);
+  StreamPlan plan(const CodecInput& input) const override { return plan_raw(input.layout, input.values); }
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+                   BitWriter& out) const override {
+    encode_raw(format, rows, containers, out);
   }
-  void encode_row(const StreamFormat& format, const StreamSection& section, std::int64_t /*group*/,
-                  const std::uint16_t* containers, BitWriter& out) const override {
-    encode_raw_row(format, section, containers, out);
-  }
-  void decode_row(const StreamFormat& format, const StreamSection& section, std::int64_t /*group*/,
-                  BitReader& in, std::uint16_t* containers) const override {
-    decode_raw_row(format, section, in, containers);
+  void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                   std::uint16_t* containers) const override {
+    decode_raw(format, rows, in, containers);
   }
 };
 

@@ -6,9 +6,8 @@
 namespace dpred {
 
 StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values);
-void encode_raw_row(const StreamFormat& format, const StreamSection& section, const std::uint16_t* containers,
-                    BitWriter& out);
-void decode_raw_row(const StreamFormat& format, const StreamSection& section, BitReader& in,
-                    std::uint16_t* containers);
+void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+                BitWriter& out);
+void decode_raw(const StreamFormat& format, const StreamRows& rows, BitReader& in, std::uint16_t* containers);
 
 }  // namespace dpred

@@ -1,6 +1,7 @@
 #include "models/codec/stream_layout.h"
 
 #include <algorithm>
+#include <type_traits>
 
 namespace dpred {
 
@@ -129,17 +130,22 @@ void StreamLayout::gather(const Tensor& tensor, const ValueFormat& format, std::
 
 void StreamLayout::scatter(const std::uint16_t* containers, const ValueFormat& format, std::int64_t first_row,
                            std::int64_t rows, Tensor& tensor) const {
-  const std::size_t bytes = bytes_of(tensor.dtype);
-  walk(first_row, rows,
-       [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
-           std::int64_t count) {
-         for (std::int64_t i = 0; i < count; ++i) {
-           const std::int32_t code = format.code(containers[out + i * out_stride]);
-           const std::size_t at = static_cast<std::size_t>(in + i * in_stride) * bytes;
-           tensor.data[at] = static_cast<std::uint8_t>(code);
-           if (bytes == 2) tensor.data[at + 1] = static_cast<std::uint8_t>(code >> 8);
-         }
-       });
+  // The code modulo 2^B is what is stored, for signed and unsigned types alike.
+  const auto store = [&](auto* codes) {
+    using Stored = std::remove_pointer_t<decltype(codes)>;
+    walk(first_row, rows,
+         [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
+             std::int64_t count) {
+           for (std::int64_t i = 0; i < count; ++i) {
+             codes[in + i * in_stride] = static_cast<Stored>(format.code(containers[out + i * out_stride]));
+           }
+         });
+  };
+  if (bytes_of(tensor.dtype) == 1) {
+    store(tensor.data.data());
+  } else {
+    store(reinterpret_cast<std::uint16_t*>(tensor.data.data()));
+  }
 }
 
 }  // namespace dpred

@@ -171,8 +171,8 @@ void CompressionEngine::decode(const Source& from, const ByteRange& range, const
     containers_.resize(at + static_cast<std::size_t>(section.row_values));
     BitReader bits(bytes, size, where(row));
     try {
-      from.stream.codec->decode_row(plan.format, section, layout.options().group, bits,
-                                    containers_.data() + at);
+      from.stream.codec->decode_rows(plan.format, {section, 1, layout.options().group}, bits,
+                                     containers_.data() + at);
     } catch (const StreamError& error) {
       throw StreamError("stream at address " + std::to_string(from.stream.address) + ", row " +
                             std::to_string(row) + ": " + error.what(),
@@ -271,10 +271,9 @@ void CompressionEngine::encode(std::int64_t block) {
   const StreamLayout& layout = directory.layout();
   const StreamPlan& plan = directory.plan();
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
-  output_.table[static_cast<std::size_t>(block)] = static_cast<std::uint32_t>(output_.offset);
-  const std::size_t before = output_.bytes.size();
+  std::vector<std::uint8_t> bytes;
   if (layer_.elided) {
-    output_.bytes.resize(before + plan.block_bytes[static_cast<std::size_t>(block)]);
+    bytes.resize(plan.block_bytes[static_cast<std::size_t>(block)]);
   } else {
     std::vector<std::uint16_t> containers;
     for (std::int64_t row = rows.first_row; row < rows.first_row + rows.rows; ++row) {
@@ -284,34 +283,67 @@ void CompressionEngine::encode(std::int64_t block) {
       containers.insert(containers.end(), at->second.begin(), at->second.end());
       output_.rows.erase(at);
     }
-    encode_block(*output_.stream.codec, layout, plan.format, block, containers.data(), output_.bytes);
+    encode_block(*output_.stream.codec, layout, plan.format, block, containers.data(), bytes);
   }
-  output_.offset += output_.bytes.size() - before;
-  if (output_.offset > output_.stream.capacity) {
+  // Without a table, rows are found by counting: blocks lie in block order, whenever they are finished.
+  if (!plan.has_table()) output_.offset = directory.block_offset(block);
+  output_.table[static_cast<std::size_t>(block)] = static_cast<std::uint32_t>(output_.offset);
+  if (output_.offset + bytes.size() > output_.stream.capacity) {
     throw StreamError("output stream at address " + std::to_string(output_.stream.address) +
                           " does not fit its region of " + std::to_string(output_.stream.capacity) + " bytes",
                       static_cast<std::size_t>(output_.stream.capacity) * 8);
   }
+  put(output_.offset, bytes);
+  output_.offset += bytes.size();
 }
 
-/// Writes whole bursts; the last one waits until it is full, or for the end of the stream.
+/// Bytes of the stream from `at` on: bursts that are full now can be written, the others wait.
+void CompressionEngine::put(std::uint64_t at, const std::vector<std::uint8_t>& bytes) {
+  const std::uint64_t burst = config_.burst_bytes;
+  const std::uint64_t end = at + bytes.size();
+  const std::uint8_t* from = bytes.data();
+  while (at < end) {
+    const std::uint64_t burst_begin = at / burst * burst;
+    std::uint64_t length = 0;
+    if (at == burst_begin && end - at >= burst) {
+      length = (end - at) / burst * burst;
+      make_ready(at, from, length);
+    } else {
+      length = std::min(end, burst_begin + burst) - at;
+      PartialBurst& partial = output_.partial[burst_begin];
+      partial.bytes.resize(static_cast<std::size_t>(burst));
+      std::copy_n(from, length, partial.bytes.data() + (at - burst_begin));
+      partial.filled += length;
+      if (partial.filled == burst) {
+        make_ready(burst_begin, partial.bytes.data(), burst);
+        output_.partial.erase(burst_begin);
+      }
+    }
+    from += length;
+    at += length;
+  }
+}
+
+void CompressionEngine::make_ready(std::uint64_t at, const std::uint8_t* bytes, std::uint64_t length) {
+  std::vector<ReadyBursts>& ready = output_.ready;
+  if (ready.empty() || ready.back().begin + ready.back().bytes.size() != at) ready.push_back({at, {}});
+  ready.back().bytes.insert(ready.back().bytes.end(), bytes, bytes + length);
+}
+
+/// Writes full bursts; at the end of the stream, what is left too.
 void CompressionEngine::write_out(bool all) {
-  const std::uint64_t end = all ? round_to_bursts(0, output_.offset, config_.burst_bytes).end
-                                : output_.offset / config_.burst_bytes * config_.burst_bytes;
-  if (end <= output_.written) return;
-  const std::uint64_t length = end - output_.written;
-  // Taken out first: the access may wait, and bytes_ must not change under it.
-  write_staging_.assign(output_.bytes.begin(),
-                        output_.bytes.begin() + static_cast<std::ptrdiff_t>(
-                                                    std::min<std::uint64_t>(length, output_.bytes.size())));
-  output_.bytes.erase(output_.bytes.begin(),
-                      output_.bytes.begin() + static_cast<std::ptrdiff_t>(write_staging_.size()));
-  write_staging_.resize(static_cast<std::size_t>(length));
-  traffic_.output_write_bytes += length;
-  const std::uint64_t address = output_.stream.address + output_.written;
-  output_.written = end;
-  output_.last_write = std::max(
-      output_.last_write, access(writes_, tlm::TLM_WRITE_COMMAND, address, write_staging_.data(), length));
+  if (all) {
+    for (const auto& [begin, partial] : output_.partial)
+      make_ready(begin, partial.bytes.data(), config_.burst_bytes);
+    output_.partial.clear();
+  }
+  for (ReadyBursts& bursts : output_.ready) {
+    traffic_.output_write_bytes += bursts.bytes.size();
+    output_.last_write = std::max(
+        output_.last_write, access(writes_, tlm::TLM_WRITE_COMMAND, output_.stream.address + bursts.begin,
+                                   bursts.bytes.data(), bursts.bytes.size()));
+  }
+  output_.ready.clear();
 }
 
 sc_core::sc_time CompressionEngine::finish_output() {

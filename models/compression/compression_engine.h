@@ -66,14 +66,22 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
         kept;  ///< last burst of each section, if data is carried
     sc_core::sc_time decoder_free;
   };
+  struct PartialBurst {
+    std::vector<std::uint8_t> bytes;
+    std::uint64_t filled = 0;
+  };
+  struct ReadyBursts {
+    std::uint64_t begin = 0;  ///< in the stream
+    std::vector<std::uint8_t> bytes;
+  };
   /// The state of the stream that is being written.
   struct Sink {
     EngineStream stream;
     std::vector<std::uint32_t> table;
     std::map<std::int64_t, std::vector<std::uint16_t>> rows;  ///< rows of blocks that are not complete
-    std::vector<std::uint8_t> bytes;                          ///< encoded, not yet written
-    std::uint64_t offset = 0;                                 ///< end of the encoded stream
-    std::uint64_t written = 0;                                ///< bytes of the stream that are in memory
+    std::map<std::uint64_t, PartialBurst> partial;            ///< by their place in the stream
+    std::vector<ReadyBursts> ready;                           ///< encoded, not yet written
+    std::uint64_t offset = 0;                                 ///< end of the block that was encoded last
     sc_core::sc_time encoder_free;
     sc_core::sc_time last_write;
   };
@@ -88,6 +96,8 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
   void take_in(const JobResults& results);
   void encode(std::int64_t block);
+  void put(std::uint64_t at, const std::vector<std::uint8_t>& bytes);
+  void make_ready(std::uint64_t at, const std::uint8_t* bytes, std::uint64_t length);
   void write_out(bool all);
 
   NoBackwardPath no_backward_path_;

@@ -14,9 +14,14 @@ TensorProfile profile_of(const Tensor& tensor) {
   const std::int64_t count = tensor.values();
   tensor.visit([&](const auto* codes) {
     // The extremes decide both: the widest value is the smallest or the largest one.
-    const auto [low, high] = std::minmax_element(codes, codes + count);
-    const std::int32_t minimum = std::int32_t{*low} - tensor.zero_point;
-    const std::int32_t maximum = std::int32_t{*high} - tensor.zero_point;
+    auto low = codes[0];
+    auto high = codes[0];
+    for (std::int64_t i = 1; i < count; ++i) {  // unlike std::minmax_element, this vectorises
+      low = std::min(low, codes[i]);
+      high = std::max(high, codes[i]);
+    }
+    const std::int32_t minimum = std::int32_t{low} - tensor.zero_point;
+    const std::int32_t maximum = std::int32_t{high} - tensor.zero_point;
     profile.format.is_signed = minimum < 0;
     profile.width = width_of_folded(folded(minimum) | folded(maximum), profile.format.is_signed);
   });

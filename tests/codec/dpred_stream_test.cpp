@@ -109,7 +109,7 @@ struct Bits {
 struct ReferenceStream {
   TensorMode mode = TensorMode::raw;
   std::uint64_t metadata = 0, payload = 0, pointers = 0, padding = 0;
-  std::vector<std::uint32_t> row_bits;  ///< where each row starts in its block
+  std::vector<std::uint64_t> row_bits;  ///< where each row starts in its block
   std::vector<std::vector<std::uint8_t>> blocks;
 
   std::uint64_t total() const { return metadata + payload + pointers + padding; }
@@ -332,7 +332,7 @@ Encoded encode_case(const Codec& codec, const Case& c, ZeroVector zero_vector) {
   const ValueFormat format = profile_of(c.tensor).format;
   StreamLayout layout(c.role, c.tensor.shape, c.options);
   const WidthMap widths = WidthMap::of(c.tensor, format, layout);
-  StreamPlan plan = codec.plan(layout, format, widths, zero_vector);
+  StreamPlan plan = codec.plan({layout, format, widths, {zero_vector}});
   EncodedTensor stream = encode(codec, layout, plan, c.tensor);
   return {std::move(layout), std::move(plan), std::move(stream)};
 }
@@ -399,7 +399,7 @@ TEST_CASE("the worked example of order, runs and blocks") {
   CHECK(raw.layout.groups() == 6);
   const Encoded widths = encode_case(dpred_codec(), c, ZeroVector::never);
   CHECK(widths.stream.table == std::vector<std::uint32_t>{0, 5});
-  CHECK(widths.plan.row_bits == std::vector<std::uint32_t>{0, 18, 0, 11});
+  CHECK(widths.plan.row_bits == std::vector<std::uint64_t>{0, 18, 0, 11});
 }
 
 TEST_CASE("streams, tables, modes and sizes are those of the reference encoder") {
@@ -525,7 +525,7 @@ TEST_CASE("streams decode to the tensor, blocks in any order, rows from where th
         BitReader in(stream.stream.data(), stream.stream.size(),
                      block_begin * 8 + encoded.plan.row_bits[row_number]);
         const StreamSection& section = encoded.layout.section_of_row(static_cast<std::int64_t>(row_number));
-        codec.decode_row(stream.format, section, c.options.group, in, containers.data());
+        codec.decode_rows(stream.format, {section, 1, c.options.group}, in, containers.data());
         for (std::size_t i = 0; i < members.size(); ++i)
           wrong += containers[i] !=
                    packed_reference(codes[members[i]] - c.tensor.zero_point, c.tensor.bits, false);
@@ -686,7 +686,7 @@ TEST_CASE("a stream that its table cannot reach is refused") {
     WidthMap widths;
     widths.width.assign(static_cast<std::size_t>(rows), 16);
     widths.non_zeros.assign(static_cast<std::size_t>(rows), 256);
-    return dpred_codec().plan(layout, format, widths, zero_vector);
+    return dpred_codec().plan({layout, format, widths, {zero_vector}});
   };
   const std::int64_t row_bits = 4 + 256 * 16;
   const std::int64_t rows = (std::int64_t{8} << 32) / row_bits;  // of streams of about 4 GiB
@@ -733,9 +733,8 @@ TEST_CASE("sizes of the shared trace sets", "[traces]") {
       const Tensor& tensor = network.tensor(key);
       const StreamLayout layout(role, tensor.shape, {});
       const ValueFormat format = profile_of(tensor).format;
-      total += dpred_codec()
-                   .plan(layout, format, WidthMap::of(tensor, format, layout), ZeroVector::automatic)
-                   .sizes.total_bits();
+      total +=
+          dpred_codec().plan({layout, format, WidthMap::of(tensor, format, layout), {}}).sizes.total_bits();
       raw += static_cast<std::uint64_t>(tensor.raw_bits());
     };
     for (const Layer& layer : network.layers) {

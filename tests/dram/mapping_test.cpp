@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "models/dram/address_map.h"
-#include "models/tlm/clock_domain.h"
 #include "models/dram/preset.h"
 #include "models/dram/sparse_memory.h"
+#include "models/tlm/clock_domain.h"
 #include "workloads/error.h"
 
 using namespace dpred;
