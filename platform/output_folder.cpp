@@ -17,8 +17,12 @@ namespace fs = std::filesystem;
 
 namespace {
 
+std::string problem(const fs::path& path, int error) {
+  return "cannot write '" + printable(path.string()) + "': " + std::strerror(error);
+}
+
 [[noreturn]] void fail(const fs::path& path, int error) {
-  throw InputError("cannot write '" + printable(path.string()) + "': " + std::strerror(error));
+  throw InputError(problem(path, error));
 }
 
 /// Creates `path` with `contents`, synchronised to the disk. Returns 0, or the error after which it is
@@ -83,27 +87,27 @@ void OutputFolder::remove_made() {
   made_.clear();
 }
 
-void OutputFolder::commit(const std::map<std::string, std::string>& contents_by_name) {
+std::string OutputFolder::commit(const std::map<std::string, std::string>& contents_by_name) {
   std::vector<std::pair<fs::path, fs::path>> renames;
-  try {
-    for (const auto& [name, contents] : contents_by_name) {
-      const fs::path to = folder_ / name;
-      const fs::path part = folder_ / ("." + name + ".part-" + std::to_string(::getpid()));
-      std::error_code ignored;
-      // Else found out by its rename, when other files are replaced already.
-      if (fs::is_directory(to, ignored)) fail(to, EISDIR);
-      if (const int error = write_file(part, contents)) fail(to, error);
-      renames.emplace_back(part, to);
-    }
-    for (const auto& [from, to] : renames) {
-      if (::rename(from.c_str(), to.c_str()) != 0) fail(to, errno);
-    }
-  } catch (...) {
+  const auto give_up = [&renames](const fs::path& path, int error) {
     for (const auto& [from, to] : renames)
       ::unlink(from.c_str());
-    throw;
+    return problem(path, error);
+  };
+  for (const auto& [name, contents] : contents_by_name) {
+    const fs::path to = folder_ / name;
+    const fs::path part = folder_ / ("." + name + ".part-" + std::to_string(::getpid()));
+    std::error_code ignored;
+    // Else found out by its rename, when other files are replaced already.
+    if (fs::is_directory(to, ignored)) return give_up(to, EISDIR);
+    if (const int error = write_file(part, contents)) return give_up(to, error);
+    renames.emplace_back(part, to);
+  }
+  for (const auto& [from, to] : renames) {
+    if (::rename(from.c_str(), to.c_str()) != 0) return give_up(to, errno);
   }
   committed_ = true;
+  return {};
 }
 
 }  // namespace dpred

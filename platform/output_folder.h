@@ -18,9 +18,10 @@ class OutputFolder {
   OutputFolder(const OutputFolder&) = delete;
   OutputFolder& operator=(const OutputFolder&) = delete;
 
-  /// Writes all files beside their places and renames them once all are safely there. InputError (disk full,
-  /// no permission) leaves what was there before.
-  void commit(const std::map<std::string, std::string>& contents_by_name);
+  /// Writes all files beside their places and renames them once all are safely there. Returns an empty text,
+  /// or one line on what went wrong (disk full, no permission): what was there before is there still. Not an
+  /// exception, because after a simulation AddressSanitizer takes the unwinding of a stack for an error.
+  std::string commit(const std::map<std::string, std::string>& contents_by_name);
 
  private:
   void make();

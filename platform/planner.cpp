@@ -97,6 +97,10 @@ class Planner {
     return static_cast<std::uint64_t>(stream.layout().sections()[section].row_values * code_bytes_);
   }
 
+  std::uint64_t tensor_bytes(const StreamDirectory& stream) const {
+    return static_cast<std::uint64_t>(stream.layout().values() * code_bytes_);
+  }
+
   std::int64_t results_per_position(const FilterGroup& group) const {
     return in_.output_channels == in_.shape.K ? group.filters : in_.output_channels;
   }
@@ -120,6 +124,11 @@ class Planner {
       group.filters += divide_up(set.filter_end - set.filter_begin, set.filter_step);
       channel_begin = std::min(channel_begin, set.channel_begin);
       channel_end = std::max(channel_end, set.channel_end);
+    }
+    if (in_.shape.depthwise()) {
+      // A set may end within a brick, but it is the whole brick whose width its time depends on.
+      channel_begin = channel_begin / in_.lanes * in_.lanes;
+      channel_end = std::min(divide_up(channel_end, in_.lanes) * in_.lanes, in_.shape.C);
     }
     const std::int64_t slice = activations_.layout().options().slice_channels;
     group.section_begin = static_cast<std::size_t>(channel_begin / slice);
@@ -145,7 +154,12 @@ class Planner {
       std::vector<FilterGroup> groups;
       for (std::int64_t set = 0; set < sets; set += size)
         groups.push_back(group_of(set, std::min(set + size, sets)));
-      groupings_.push_back(std::move(groups));
+      // The results of several sets lie in the output buffer as those of consecutive filters. Passes of a
+      // depthwise layer with a channel multiplier are consecutive only all together.
+      const bool consecutive = std::all_of(groups.begin(), groups.end(), [](const FilterGroup& group) {
+        return group.set_end - group.set_begin == 1 || group.filters == group.filter_end - group.filter_begin;
+      });
+      if (consecutive) groupings_.push_back(std::move(groups));
     }
     const std::int64_t most = most_filters();
     if (in_.shape.depthwise() || most < 1) return;
@@ -282,9 +296,6 @@ class Planner {
       if (output_bytes(group, choice.bands->most_finished) > buffers_.output / 2) return false;
       if (!choice.weights_resident && group.weight_bytes > buffers_.weight / 2) return false;
     }
-    const auto tensor_bytes = [&](const StreamDirectory& stream) {
-      return static_cast<std::uint64_t>(stream.layout().values() * code_bytes_);
-    };
     if (choice.weights_resident && tensor_bytes(weights_) > buffers_.weight) return false;
     if (choice.activations_resident) return tensor_bytes(activations_) <= buffers_.activation;
     return most_input_bytes(choice) <= buffers_.activation / 2;
@@ -292,52 +303,17 @@ class Planner {
 
   Price price_of(const Choice& choice) {
     const std::vector<FilterGroup>& groups = *choice.groups;
-    const std::size_t bands = choice.bands->rows.size();
-    const std::vector<std::vector<std::uint64_t>>& fetched = band_bytes(choice);
-    const auto act = [&](std::size_t band, const FilterGroup& group) {
-      return fetched[band][group.section_end] - fetched[band][group.section_begin];
-    };
-    std::uint64_t traffic = 0;
-    FetchCursor weight_cursor(burst_);
-    std::vector<std::uint64_t> weight_bytes;
-    for (std::size_t g = 0; g < groups.size(); ++g) {
-      const bool again = g > 0 && same_weights(groups[g], groups[g - 1]);
-      weight_bytes.push_back(again ? 0 : weight_cursor.fetch(weights_, groups[g].weight_rows));
-    }
-    std::set<std::pair<std::size_t, std::size_t>> resident;
-    if (choice.order == LoopOrder::weights_outer) {
-      for (std::size_t g = 0; g < groups.size(); ++g) {
-        traffic += weight_bytes[g];
-        const auto sections = std::make_pair(groups[g].section_begin, groups[g].section_end);
-        const bool kept = bands == 1 && g > 0 && same_activations(groups[g], groups[g - 1]);
-        if (kept || (choice.activations_resident && !resident.insert(sections).second)) continue;
-        for (std::size_t b = 0; b < bands; ++b)
-          traffic += act(b, groups[g]);
-      }
-    } else {
-      std::uint64_t all_weights = 0;
-      for (const std::uint64_t bytes : weight_bytes)
-        all_weights += bytes;
-      const bool once = choice.weights_resident || one_weight_fill(groups);
-      traffic += all_weights * (once ? 1 : bands);
-      for (std::size_t b = 0; b < bands; ++b) {
-        resident.clear();
-        for (std::size_t g = 0; g < groups.size(); ++g) {
-          if (g > 0 && same_activations(groups[g], groups[g - 1])) continue;
-          const auto sections = std::make_pair(groups[g].section_begin, groups[g].section_end);
-          if (choice.activations_resident && !resident.insert(sections).second) continue;
-          traffic += act(b, groups[g]);
-        }
-      }
-    }
-    const std::uint64_t exposed = act(0, groups.front()) + weight_bytes.front() +
-                                  output_bytes(groups.back(), choice.bands->finished.back().rows());
+    std::uint64_t first_fills = weight_pass(groups, 1);
+    for (std::size_t s = groups.front().section_begin; s < groups.front().section_end; ++s)
+      first_fills += fetches_of(choice)[s].front().bytes;
+    const std::uint64_t exposed =
+        first_fills + output_bytes(groups.back(), choice.bands->finished.back().rows());
     const bool short_bands = choice.bands->size < divide_up(output_rows_, bands_wanted);
-    return {traffic,
+    return {activation_traffic(choice) + weight_traffic(choice),
             short_bands,
             exposed,
             static_cast<int>(choice.order),
-            groups.size() * bands,
+            groups.size() * choice.bands->rows.size(),
             choice.activations_resident + choice.weights_resident};
   }
 
@@ -347,30 +323,139 @@ class Planner {
   static bool same_weights(const FilterGroup& a, const FilterGroup& b) {
     return a.weight_rows.begin == b.weight_rows.begin && a.weight_rows.end == b.weight_rows.end;
   }
-  static bool one_weight_fill(const std::vector<FilterGroup>& groups) {
-    return std::all_of(groups.begin(), groups.end(),
-                       [&](const FilterGroup& group) { return same_weights(group, groups.front()); });
+
+  RowRange biases_of(const FilterGroup& group) const {
+    if (!in_.has_bias) return {};
+    return in_.shape.depthwise() ? RowRange{0, in_.shape.K} : RowRange{group.filter_begin, group.filter_end};
   }
 
-  /// Bytes of each band, summed over the slices before each slice.
-  const std::vector<std::vector<std::uint64_t>>& band_bytes(const Choice& choice) {
-    auto& sums = band_bytes_[{choice.bands->size, choice.activations_resident}];
-    if (!sums.empty()) return sums;
-    FetchCursor cursor(burst_);
-    const auto& sections = activations_.layout().sections();
-    for (const auto& rows : choice.activations_resident ? choice.bands->new_input : choice.bands->input) {
-      std::vector<std::uint64_t> sum(1, 0);
-      for (const StreamSection& section : sections) {
-        std::uint64_t bytes = sum.back();
-        for (const RowRange& range : rows) {
-          bytes +=
-              cursor.fetch(activations_, {section.first_row + range.begin, section.first_row + range.end});
-        }
-        sum.push_back(bytes);
+  std::uint64_t weight_traffic(const Choice& choice) {
+    const std::size_t bands = choice.bands->rows.size();
+    const bool once = choice.weights_resident || choice.order == LoopOrder::weights_outer;
+    if (once || bands == 1) return weight_pass(*choice.groups, choice.groups->size());
+    // From the second pass on, all of them start with the burst that the last fetch kept.
+    const std::uint64_t first = weight_pass(*choice.groups, choice.groups->size());
+    const std::uint64_t two = weight_pass(*choice.groups, 2 * choice.groups->size());
+    return first + (two - first) * (bands - 1);
+  }
+
+  /// Bytes of the weights and biases of so many groups, starting again after the last one.
+  std::uint64_t weight_pass(const std::vector<FilterGroup>& groups, std::size_t count) const {
+    FetchCursor rows(burst_);
+    FetchCursor biases(burst_);
+    std::uint64_t bytes = 0;
+    const FilterGroup* last = nullptr;
+    for (std::size_t i = 0; i < count; ++i) {
+      const FilterGroup& group = groups[i % groups.size()];
+      if (last != nullptr && same_weights(group, *last)) continue;
+      last = &group;
+      bytes += rows.fetch(weights_, group.weight_rows);
+      const RowRange range = biases_of(group);
+      if (range.rows() > 0) {
+        bytes += biases
+                     .fetch(0, 4 * static_cast<std::uint64_t>(range.begin),
+                            4 * static_cast<std::uint64_t>(range.end))
+                     .bytes();
       }
-      sums.push_back(std::move(sum));
     }
-    return sums;
+    return bytes;
+  }
+
+  /// A band's rows of a slice: what fetching them moves if no burst is kept, and where that begins and ends.
+  struct BandFetch {
+    std::uint64_t bytes = 0, first_burst = 0, last_burst = 0;
+  };
+
+  /// Follows the bursts that are kept, as FetchCursor does.
+  class ActivationPricer {
+   public:
+    ActivationPricer(const std::vector<std::vector<BandFetch>>& fetches, std::uint64_t burst)
+        : fetches_(fetches), burst_(burst), kept_(fetches.size()) {}
+
+    std::uint64_t fetch(std::size_t band, std::size_t section) {
+      const BandFetch& wanted = fetches_[section][band];
+      if (wanted.bytes == 0) return 0;
+      std::optional<std::uint64_t>& kept = kept_[section];
+      const bool saves = kept == wanted.first_burst;
+      kept = wanted.last_burst;
+      return wanted.bytes - (saves ? burst_ : 0);
+    }
+    std::uint64_t fetch(std::size_t band, const FilterGroup& group) {
+      std::uint64_t bytes = 0;
+      for (std::size_t s = group.section_begin; s < group.section_end; ++s)
+        bytes += fetch(band, s);
+      return bytes;
+    }
+
+   private:
+    const std::vector<std::vector<BandFetch>>& fetches_;
+    std::uint64_t burst_;
+    std::vector<std::optional<std::uint64_t>> kept_;
+  };
+
+  std::uint64_t activation_traffic(const Choice& choice) {
+    const std::vector<FilterGroup>& groups = *choice.groups;
+    const std::size_t bands = choice.bands->rows.size();
+    const auto& fetches = fetches_of(choice);
+    ActivationPricer pricer(fetches, burst_);
+    std::uint64_t bytes = 0;
+    if (choice.activations_resident) {
+      std::vector<bool> loaded(fetches.size(), false);
+      for (const FilterGroup& group : groups) {
+        for (std::size_t s = group.section_begin; s < group.section_end; ++s) {
+          if (loaded[s]) continue;
+          loaded[s] = true;
+          for (std::size_t b = 0; b < bands; ++b)
+            bytes += pricer.fetch(b, s);
+        }
+      }
+      return bytes;
+    }
+    const auto again = [&](std::size_t g) { return g > 0 && same_activations(groups[g], groups[g - 1]); };
+    if (choice.order == LoopOrder::activations_outer) {
+      for (std::size_t b = 0; b < bands; ++b) {
+        for (std::size_t g = 0; g < groups.size(); ++g) {
+          if (!again(g)) bytes += pricer.fetch(b, groups[g]);
+        }
+      }
+      return bytes;
+    }
+    std::uint64_t pass = 0;
+    for (std::size_t g = 0; g < groups.size(); ++g) {
+      if (bands == 1 && again(g)) continue;
+      // The third pass over the same rows starts as the second did.
+      if (!(g > 1 && again(g) && again(g - 1))) {
+        pass = 0;
+        for (std::size_t b = 0; b < bands; ++b)
+          pass += pricer.fetch(b, groups[g]);
+      }
+      bytes += pass;
+    }
+    return bytes;
+  }
+
+  /// By slice, then by band.
+  const std::vector<std::vector<BandFetch>>& fetches_of(const Choice& choice) {
+    auto& fetches = fetches_[{choice.bands->size, choice.activations_resident}];
+    if (!fetches.empty()) return fetches;
+    for (const StreamSection& section : activations_.layout().sections()) {
+      std::vector<BandFetch> bands;
+      for (const auto& rows : choice.activations_resident ? choice.bands->new_input : choice.bands->input) {
+        BandFetch band;
+        FetchCursor cursor(burst_);
+        for (const RowRange& range : rows) {
+          for (const ByteRange& part :
+               activations_.bytes_of({section.first_row + range.begin, section.first_row + range.end})) {
+            if (band.bytes == 0) band.first_burst = part.begin / burst_;
+            band.bytes += cursor.fetch(0, part.begin, part.end).bytes();
+            band.last_burst = (part.end - 1) / burst_;
+          }
+        }
+        bands.push_back(band);
+      }
+      fetches.push_back(std::move(bands));
+    }
+    return fetches;
   }
 
   Plan build(const Choice& choice) {
@@ -420,10 +505,7 @@ class Planner {
       if (!choice.weights_resident || weights_loaded.insert(group.weight_rows.begin).second) {
         filters.rows = {group.weight_rows};
         filters.buffer_bytes = group.weight_bytes;
-        if (in_.has_bias) {
-          filters.biases = in_.shape.depthwise() ? RowRange{0, in_.shape.K}
-                                                 : RowRange{group.filter_begin, group.filter_end};
-        }
+        filters.biases = biases_of(group);
       }
       const std::tuple<std::int64_t, std::int64_t, std::int64_t> weight_key{group.weight_rows.begin,
                                                                             group.weight_rows.end, 0};
@@ -483,9 +565,13 @@ class Planner {
     for (std::size_t j = 0; j < plan.jobs.size(); ++j) {
       const Job& job = plan.jobs[j];
       if (job.finished.rows() == 0) continue;
+      const FilterSet& set = in_.schedule->sets()[static_cast<std::size_t>(job.set_begin)];
+      const std::int64_t step = job.set_end - job.set_begin == 1 ? set.filter_step : 1;
       for (const StreamSection& section : layout.sections()) {
-        const bool touched = !by_filter || (section.first_channel < job.filter_end &&
-                                            job.filter_begin < section.first_channel + section.channels);
+        const std::int64_t before = std::max<std::int64_t>(section.first_channel - job.filter_begin, 0);
+        const std::int64_t filter = job.filter_begin + divide_up(before, step) * step;
+        const std::int64_t end = std::min(job.filter_end, section.first_channel + section.channels);
+        const bool touched = !by_filter || filter < end;
         if (!touched) continue;
         const std::int64_t first = layout.block_of_row(section.first_row + job.finished.begin);
         const std::int64_t last = layout.block_of_row(section.first_row + job.finished.end - 1);
@@ -510,21 +596,26 @@ class Planner {
     };
     const Bands smallest = bands_of(1);
     Choice choice;
-    choice.groups = &groupings_.back();
+    choice.groups = &groupings_.front();
     choice.bands = &smallest;
-    std::uint64_t weights = in_.shape.depthwise()
-                                ? static_cast<std::uint64_t>(weights_.layout().values() * code_bytes_)
-                                : 2 * row_bytes(weights_, 0);
+    // A tensor that is no larger than the two halves of its smallest job stays whole.
+    const bool depthwise = in_.shape.depthwise();
+    const std::uint64_t all_weights = tensor_bytes(weights_);
+    const std::uint64_t weights = depthwise ? all_weights : std::min(all_weights, 2 * row_bytes(weights_, 0));
+    const std::uint64_t all_inputs = tensor_bytes(activations_);
+    const std::uint64_t inputs = std::min(all_inputs, 2 * most_input_bytes(choice));
     std::uint64_t results = 0;
     for (const FilterGroup& group : groupings_.front()) {
-      const bool whole = in_.shape.depthwise() || in_.output_channels != in_.shape.K;
+      const bool whole = depthwise || in_.output_channels != in_.shape.K;
       const std::uint64_t position = output_bytes(group, smallest.most_finished);
       results = std::max(results, whole ? position : position / static_cast<std::uint64_t>(group.filters));
     }
     need("buffer.weight_bytes", buffers_.weight, weights,
-         in_.shape.depthwise() ? "the depthwise weights" : "two times the weights of the smallest job");
-    need("buffer.activation_bytes", buffers_.activation, 2 * most_input_bytes(choice),
-         "two times the input rows of one output row");
+         depthwise                ? "the depthwise weights"
+         : weights == all_weights ? "all weights"
+                                  : "two times the weights of the smallest job");
+    need("buffer.activation_bytes", buffers_.activation, inputs,
+         inputs == all_inputs ? "the whole input" : "two times the input rows of one output row");
     need("buffer.output_bytes", buffers_.output, 2 * results, "two times the results of the smallest job");
     throw InputError(fmt::format("layer '{}' has no plan that fits the buffers", printable(in_.name)));
   }
@@ -538,7 +629,7 @@ class Planner {
   std::int64_t output_rows_;
   std::vector<std::vector<FilterGroup>> groupings_;
   std::vector<Bands> bands_;
-  std::map<std::pair<std::int64_t, bool>, std::vector<std::vector<std::uint64_t>>> band_bytes_;
+  std::map<std::pair<std::int64_t, bool>, std::vector<std::vector<BandFetch>>> fetches_;
 };
 
 }  // namespace

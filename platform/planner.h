@@ -25,6 +25,7 @@ struct PlannerInput {
   bool has_bias = false;
   std::int64_t output_bytes_per_value = 1;
   std::int64_t output_channels = 0;
+  std::int64_t lanes = 16;  ///< channels of a brick
 };
 
 /// The plan with the least traffic. Ties: the least that cannot overlap (first fills and last drain), weights

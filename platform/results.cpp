@@ -136,7 +136,11 @@ std::string summary_json(const RunResult& result, const Network& network, const 
 
 std::string short_name(std::string_view name, std::size_t width) {
   const std::string text = printable(name.substr(0, name.find(';')));
-  return text.size() <= width ? text : ".." + text.substr(text.size() - (width - 2));
+  if (text.size() <= width) return text;
+  std::size_t begin = text.size() - (width - 2);
+  while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80)
+    ++begin;  // not within a character
+  return ".." + text.substr(begin);
 }
 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
@@ -150,8 +154,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
   text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5} ", "", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");
   text += fmt::format("{:>10} {:<8} ", "cycles", "binds");
-  text +=
-      compare ? "vs bit-par.\n" : fmt::format("{:>6} {:>6} {:>6} {}\n", "comp%", "stall%", "over%", "next");
+  text += compare ? "vs bit-p.\n" : fmt::format("{:>6} {:>6} {:>6} {}\n", "comp%", "stall%", "over%", "next");
   for (std::size_t i = 0; i < result.layers.size(); ++i) {
     const LayerResult& layer = result.layers[i];
     const std::uint64_t cycles = layer.ledger.total();
@@ -164,7 +167,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
     }
     text += fmt::format("{:>10} {:<8} ", cycles, to_string(layer.binds));
     if (compare) {
-      text += fmt::format("{:>10.2f}x\n",
+      text += fmt::format("{:>8.2f}x\n",
                           ratio(baselines->bit_parallel_uncompressed.layers[i].ledger.total(), cycles));
     } else {
       const auto percent = [&](std::uint64_t part) { return 100 * ratio(part, cycles); };

@@ -21,7 +21,12 @@ std::uint64_t Sequencer::fill_cycles(const SequencerConfig& config, bool coded_o
 
 void Sequencer::wait_until(const std::size_t& progress, std::size_t jobs) {
   while (progress < jobs)
-    wait(progress_);
+    wait_for_progress();
+}
+
+void Sequencer::wait_for_progress() {
+  wait(progress_);
+  if (failure_) std::rethrow_exception(failure_);
 }
 
 void Sequencer::advance(std::size_t& progress, std::size_t jobs) {
@@ -70,6 +75,7 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
   states_.assign(model.plan->jobs.size(), JobState{});
   filled_ = computed_ = drained_ = 0;
   output_finished_ = false;
+  failure_ = nullptr;
   begin_layer(layer_);
   start_.notify(sc_core::SC_ZERO_TIME);
 
@@ -98,7 +104,7 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
     advance(computed_, j + 1);
   }
   while (!output_finished_)
-    wait(progress_);
+    wait_for_progress();
 
   end = std::max(end, clock_.cycle_at(output_done_));
   const bool coded_output = layer_.output_channels > 0 && model.streams.output != nullptr &&
@@ -172,54 +178,72 @@ JobResults Sequencer::results_of(std::size_t index) const {
   return results;
 }
 
-void Sequencer::fill_process() {
+/// A failure in one process ends the layer in all of them; run() reports it.
+template <class Work>
+void Sequencer::serve(Work&& work) {
   for (;;) {
     wait(start_);
-    const sc_core::sc_time weight_table = engine->fetch_table(dpred::Operand::weight);
-    const sc_core::sc_time activation_table = engine->fetch_table(dpred::Operand::activation);
-    const sc_core::sc_time tables = std::max(weight_table, activation_table);
-    if (tables > sc_core::sc_time_stamp()) wait(tables - sc_core::sc_time_stamp());
-    const std::vector<Job>& jobs = model_->plan->jobs;
-    for (std::size_t j = 0; j < jobs.size(); ++j) {
-      JobState& state = states_[j];
-      const auto place_is_free = [&](const Fill& fill) {
-        if (fill.after_job) wait_until(computed_, static_cast<std::size_t>(*fill.after_job) + 1);
-      };
-      if (jobs[j].weights) {
-        const Fill& fill = *jobs[j].weights;
-        place_is_free(fill);
-        if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
-          const sc_core::sc_time there = engine->fetch_biases(fill.biases);
-          state.weights = {there, there};
-        }
-        const FetchTimes times = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);
-        state.weights.at_engine = std::max(state.weights.at_engine, times.at_engine);
-        state.weights.in_buffer = std::max(state.weights.in_buffer, times.in_buffer);
-      }
-      if (jobs[j].activations) {
-        const Fill& fill = *jobs[j].activations;
-        place_is_free(fill);
-        const FetchTimes times = engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address);
-        state.activations = {times.at_engine, times.in_buffer};
-      }
-      advance(filled_, j + 1);
+    try {
+      work();
+    } catch (const sc_core::sc_unwind_exception&) {
+      throw;  // the kernel ends the process
+    } catch (...) {
+      failure_ = std::current_exception();
+      progress_.notify(sc_core::SC_ZERO_TIME);
     }
   }
 }
 
+void Sequencer::fill_process() {
+  serve([this] { fill_layer(); });
+}
+
 void Sequencer::drain_process() {
-  for (;;) {
-    wait(start_);
-    const std::vector<Job>& jobs = model_->plan->jobs;
-    for (std::size_t j = 0; j < jobs.size(); ++j) {
-      wait_until(computed_, j + 1);
-      states_[j].drain = engine->drain(results_of(j), jobs[j].drained_blocks);
-      advance(drained_, j + 1);
+  serve([this] { drain_layer(); });
+}
+
+void Sequencer::fill_layer() {
+  const sc_core::sc_time weight_table = engine->fetch_table(dpred::Operand::weight);
+  const sc_core::sc_time activation_table = engine->fetch_table(dpred::Operand::activation);
+  const sc_core::sc_time tables = std::max(weight_table, activation_table);
+  if (tables > sc_core::sc_time_stamp()) wait(tables - sc_core::sc_time_stamp());
+  const std::vector<Job>& jobs = model_->plan->jobs;
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    JobState& state = states_[j];
+    const auto place_is_free = [&](const Fill& fill) {
+      if (fill.after_job) wait_until(computed_, static_cast<std::size_t>(*fill.after_job) + 1);
+    };
+    if (jobs[j].weights) {
+      const Fill& fill = *jobs[j].weights;
+      place_is_free(fill);
+      if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
+        const sc_core::sc_time there = engine->fetch_biases(fill.biases);
+        state.weights = {there, there};
+      }
+      const FetchTimes times = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);
+      state.weights.at_engine = std::max(state.weights.at_engine, times.at_engine);
+      state.weights.in_buffer = std::max(state.weights.in_buffer, times.in_buffer);
     }
-    output_done_ = engine->finish_output();
-    output_finished_ = true;
-    progress_.notify(sc_core::SC_ZERO_TIME);
+    if (jobs[j].activations) {
+      const Fill& fill = *jobs[j].activations;
+      place_is_free(fill);
+      const FetchTimes times = engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address);
+      state.activations = {times.at_engine, times.in_buffer};
+    }
+    advance(filled_, j + 1);
   }
+}
+
+void Sequencer::drain_layer() {
+  const std::vector<Job>& jobs = model_->plan->jobs;
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    wait_until(computed_, j + 1);
+    states_[j].drain = engine->drain(results_of(j), jobs[j].drained_blocks);
+    advance(drained_, j + 1);
+  }
+  output_done_ = engine->finish_output();
+  output_finished_ = true;
+  progress_.notify(sc_core::SC_ZERO_TIME);
 }
 
 }  // namespace dpred

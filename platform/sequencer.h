@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <exception>
 #include <systemc>
 #include <vector>
 
@@ -44,7 +45,8 @@ class Sequencer : public sc_core::sc_module {
   Sequencer(const sc_core::sc_module_name& name, const SequencerConfig& config);
 
   /// Runs one layer from its descriptor in memory to its last result in memory; returns where the array
-  /// cycles went. To be called from an SC_THREAD. InputError if the descriptor is none.
+  /// cycles went. To be called from an SC_THREAD. InputError if the descriptor is none; TransportError and
+  /// StreamError as memory and streams give cause.
   Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if);
 
   /// Cycles of `total` beyond compute with an ideal memory and default engine: the pipeline's length.
@@ -62,8 +64,13 @@ class Sequencer : public sc_core::sc_module {
 
   void fill_process();
   void drain_process();
+  template <class Work>
+  void serve(Work&& work);
+  void fill_layer();
+  void drain_layer();
   void begin_layer(const LayerDescriptor& layer);
   void wait_until(const std::size_t& progress, std::size_t jobs);
+  void wait_for_progress();
   void advance(std::size_t& progress, std::size_t jobs);
   std::uint64_t charge_wait(std::size_t job, std::uint64_t from);
   JobResults results_of(std::size_t job) const;
@@ -79,6 +86,7 @@ class Sequencer : public sc_core::sc_module {
   // Jobs whose fills are issued, whose last step is over, whose results are drained.
   std::size_t filled_ = 0, computed_ = 0, drained_ = 0;
   bool output_finished_ = false;
+  std::exception_ptr failure_;  ///< of the fill or the drain process
   sc_core::sc_event start_, progress_;
 };
 

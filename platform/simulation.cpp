@@ -74,9 +74,20 @@ class Testbed : public sc_core::sc_module {
   }
 
   RunResult result;
+  std::exception_ptr failure;  ///< what ended the run before its end
 
  private:
   void host_process() {
+    try {
+      run_network();
+    } catch (const sc_core::sc_unwind_exception&) {
+      throw;  // the kernel ends the process
+    } catch (...) {
+      failure = std::current_exception();  // beyond a process, the kernel would make a report of it
+    }
+  }
+
+  void run_network() {
     write_memory();
     const bool elided = preparation_.point().elided;
     for (std::size_t i = 0; i < preparation_.layers().size(); ++i) {
@@ -193,6 +204,7 @@ class Testbed : public sc_core::sc_module {
 RunResult simulate(const Preparation& preparation, const Progress& progress) {
   Testbed testbed("testbed", preparation, progress);
   sc_core::sc_start();
+  if (testbed.failure) std::rethrow_exception(testbed.failure);
   if (testbed.result.layers.size() != preparation.layers().size()) {
     throw std::runtime_error("the simulation ended before the last layer: something waits for ever");
   }

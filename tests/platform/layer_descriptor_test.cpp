@@ -1,0 +1,168 @@
+// The descriptor as bytes in memory.
+#include "platform/layer_descriptor.h"
+
+#include <catch2/catch.hpp>
+
+#include "tests/platform/random_layers.h"
+#include "workloads/error.h"
+
+using namespace dpred;
+using namespace dpred::test;
+
+namespace {
+
+using Bytes = std::array<std::uint8_t, LayerDescriptor::size>;
+
+std::uint64_t wide(Random& random) {
+  return static_cast<std::uint64_t>(random.in(0, 0xffffffff)) << random.in(0, 32);
+}
+
+OperandDescriptor random_operand(Random& random) {
+  OperandDescriptor o;
+  o.address = wide(random);
+  o.table_address = wide(random);
+  o.bytes = wide(random);
+  o.table_bytes = static_cast<std::uint32_t>(random.in(0, 0x7fffffff));
+  o.codec = static_cast<std::uint8_t>(random.in(0, static_cast<std::int64_t>(codec_names().size()) - 1));
+  o.format.mode = random.of<TensorMode>({TensorMode::raw, TensorMode::coded, TensorMode::coded_zero});
+  o.format.values.bits = random.of<std::uint8_t>({8, 16});
+  o.format.values.is_signed = random.chance(50);
+  o.format.values.code_is_signed = random.chance(50);
+  o.format.values.zero_point = static_cast<std::int32_t>(random.in(-32768, 65535));
+  o.width = static_cast<std::uint8_t>(random.in(1, 17));
+  return o;
+}
+
+LayerDescriptor random_descriptor(Random& random) {
+  LayerDescriptor d;
+  d.shape = random_layer(random, random_input(random, 100, 200), 300);
+  d.shape.recurrent = d.shape.OH * d.shape.OW == 1 && random.chance(50);
+  d.weight_is_activation = random.chance(50);
+  d.stream = random_stream_options(random);
+  d.activation = random_operand(random);
+  d.weight = random_operand(random);
+  d.output = random_operand(random);
+  d.output_channels = static_cast<std::uint32_t>(random.in(0, d.shape.K));
+  d.bias_address = wide(random);
+  return d;
+}
+
+bool same(const OperandDescriptor& a, const OperandDescriptor& b) {
+  const ValueFormat& v = a.format.values;
+  const ValueFormat& w = b.format.values;
+  return a.address == b.address && a.table_address == b.table_address && a.bytes == b.bytes &&
+         a.table_bytes == b.table_bytes && a.codec == b.codec && a.format.mode == b.format.mode &&
+         a.width == b.width && v.bits == w.bits && v.is_signed == w.is_signed &&
+         v.code_is_signed == w.code_is_signed && v.zero_point == w.zero_point;
+}
+
+bool same(const LayerDescriptor& a, const LayerDescriptor& b) {
+  const LayerShape& s = a.shape;
+  const LayerShape& t = b.shape;
+  return s.N == t.N && s.C == t.C && s.H == t.H && s.W == t.W && s.K == t.K && s.R == t.R && s.S == t.S &&
+         s.OH == t.OH && s.OW == t.OW && s.stride == t.stride && s.dilation == t.dilation &&
+         s.pad_tblr == t.pad_tblr && s.groups == t.groups && s.recurrent == t.recurrent &&
+         a.weight_is_activation == b.weight_is_activation && a.stream.group == b.stream.group &&
+         a.stream.slice_channels == b.stream.slice_channels &&
+         a.stream.block_values == b.stream.block_values && a.stream.block_filters == b.stream.block_filters &&
+         same(a.activation, b.activation) && same(a.weight, b.weight) && same(a.output, b.output) &&
+         a.output_channels == b.output_channels && a.bias_address == b.bias_address;
+}
+
+/// Empty if the bytes are refused in one line, or decode to what encodes to something that decodes alike.
+std::string trouble(const Bytes& bytes) {
+  try {
+    const LayerDescriptor d = LayerDescriptor::from_bytes(bytes);
+    return same(LayerDescriptor::from_bytes(d.to_bytes()), d) ? "" : "comes back as another";
+  } catch (const InputError& error) {
+    const std::string what = error.what();
+    const bool one_line = what.rfind("layer descriptor: ", 0) == 0 && what.find('\n') == std::string::npos;
+    return one_line ? "" : "message: " + what;
+  }
+}
+
+std::string refusal(const LayerDescriptor& d) {
+  try {
+    LayerDescriptor::from_bytes(d.to_bytes());
+  } catch (const InputError& error) {
+    return error.what();
+  }
+  return "accepted";
+}
+
+}  // namespace
+
+TEST_CASE("a layer descriptor comes back from its bytes") {
+  Random random(21);
+  for (int i = 0; i < 2000; ++i) {
+    const LayerDescriptor d = random_descriptor(random);
+    REQUIRE(same(LayerDescriptor::from_bytes(d.to_bytes()), d));
+  }
+}
+
+TEST_CASE("a changed byte of a layer descriptor is refused or gives a descriptor") {
+  Random random(22);
+  std::size_t refused = 0;
+  for (int i = 0; i < 4; ++i) {
+    const Bytes valid = random_descriptor(random).to_bytes();
+    for (std::size_t at = 0; at < valid.size(); ++at) {
+      for (int value = 0; value < 256; ++value) {
+        Bytes bytes = valid;
+        bytes[at] = static_cast<std::uint8_t>(value);
+        const std::string found = trouble(bytes);
+        if (!found.empty()) FAIL("byte " << at << " = " << value << ": " << found);
+        if (at < 4 && bytes != valid) {
+          REQUIRE_THROWS_WITH(LayerDescriptor::from_bytes(bytes), "layer descriptor: wrong magic number");
+          ++refused;
+        }
+      }
+    }
+  }
+  CHECK(refused == 4 * 4 * 255);
+}
+
+TEST_CASE("random bytes are no layer descriptor") {
+  Random random(23);
+  for (int i = 0; i < 100000; ++i) {
+    Bytes bytes;
+    for (std::uint8_t& byte : bytes)
+      byte = static_cast<std::uint8_t>(random.in(0, 255));
+    if (i % 2 == 0) {  // past the magic number; small numbers get further
+      const Bytes valid = LayerDescriptor().to_bytes();
+      std::copy_n(valid.begin(), 4, bytes.begin());
+      for (std::size_t at = 4; at < bytes.size(); ++at)
+        if (at % 4 != 0) bytes[at] = 0;
+    }
+    const std::string found = trouble(bytes);
+    if (!found.empty()) FAIL(found);
+  }
+}
+
+TEST_CASE("a layer descriptor names the field that does not fit") {
+  LayerDescriptor good;
+  good.shape.C = 4, good.shape.K = 8, good.shape.H = good.shape.W = 6, good.shape.R = good.shape.S = 3;
+  good.shape.OH = good.shape.OW = 4;
+  good.activation.width = good.weight.width = 8;
+  REQUIRE(refusal(good) == "accepted");
+  const auto check = [&](const std::string& part, void (*change)(LayerDescriptor&)) {
+    LayerDescriptor d = good;
+    change(d);
+    CHECK_THAT(refusal(d), Catch::Contains(part));
+  };
+  check("N is 0", [](LayerDescriptor& d) { d.shape.N = 0; });
+  check("stride_x is 0", [](LayerDescriptor& d) { d.shape.stride[1] = 0; });
+  check("pad_left is -1", [](LayerDescriptor& d) { d.shape.pad_tblr[2] = -1; });
+  check("OH does not fit", [](LayerDescriptor& d) { d.shape.OH = 5; });
+  check("OW does not fit", [](LayerDescriptor& d) { d.shape.OW = 3; });
+  check("OH does not fit", [](LayerDescriptor& d) { d.shape.R = 7, d.shape.OH = 1; });
+  check("groups", [](LayerDescriptor& d) { d.shape.groups = 3; });
+  check("recurrent", [](LayerDescriptor& d) { d.shape.recurrent = true; });
+  check("output_channels", [](LayerDescriptor& d) { d.output_channels = 9; });
+  check("codec is", [](LayerDescriptor& d) { d.weight.codec = 200; });
+  check("mode is 3", [](LayerDescriptor& d) { d.weight.format.mode = static_cast<TensorMode>(3); });
+  check("bits", [](LayerDescriptor& d) { d.output.format.values.bits = 12; });
+  check("width is 18", [](LayerDescriptor& d) { d.activation.width = 18; });
+  check("width is 0", [](LayerDescriptor& d) { d.weight.width = 0; });
+  check("group is 257", [](LayerDescriptor& d) { d.stream.group = 257; });
+  check("slice_channels is 0", [](LayerDescriptor& d) { d.stream.slice_channels = 0; });
+}

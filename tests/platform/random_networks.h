@@ -1,0 +1,99 @@
+// Random networks whose layers feed each other.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "tests/platform/random_layers.h"
+
+namespace dpred::test {
+
+/// Layers read the network's inputs or what earlier layers wrote, some tensors more than once; some results
+/// stay on chip. The values of outputs are random: the model writes what was recorded.
+inline Network random_network(Random& random) {
+  Network network;
+  network.name = "random";
+  network.bits = random.of<int>({8, 8, 16});
+  const auto add = [&](const std::string& key, const Shape& shape) {
+    network.tensors[key] = random_tensor(random, key, shape, network.bits);
+    return key;
+  };
+  std::vector<std::string> sources;
+  const std::int64_t layers = random.in(1, 5);
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string number = std::to_string(i);
+    Layer layer;
+    layer.name = "layer" + number;
+    if (sources.empty() || random.chance(25)) {
+      sources.push_back(add("in" + number, random_input(random, random.chance(20) ? 80 : 16, 14)));
+    }
+    layer.input = random.chance(60) ? sources.back() : random.of(sources);
+    layer.shape = random_layer(random, network.tensor(layer.input).shape, random.chance(20) ? 150 : 24);
+    LayerShape& s = layer.shape;
+    Shape out{s.N, s.K, s.OH, s.OW};
+    if (s.H * s.W * s.R * s.S * s.OH * s.OW == 1 && s.groups == 1 && random.chance(50)) {
+      s.recurrent = random.chance(70);
+      if (random.chance(60)) s.K *= 4;
+      layer.op = LayerOp::lstm_h;
+    }
+    // A weight may be shared with an earlier layer, or be what that one wrote.
+    const Shape weight = s.weight();
+    for (const auto& [key, tensor] : network.tensors) {
+      if (tensor.shape == weight && random.chance(20)) layer.weight = key;
+    }
+    if (layer.weight.empty()) layer.weight = add("w" + number, weight);
+    layer.weight_is_activation = random.chance(10);
+    if (random.chance(85)) {
+      layer.output = add("out" + number, out);
+      sources.push_back(layer.output);
+    }
+    if (random.chance(50)) {
+      layer.bias = "b" + number;
+      Auxiliary& bias = network.aux[layer.bias];
+      bias.integer = network.bits == 8;
+      for (std::int64_t k = 0; k < s.K; ++k)
+        bias.values.push_back(static_cast<double>(random.in(-100000, 100000)) / (bias.integer ? 1 : 256));
+    }
+    network.layers.push_back(layer);
+  }
+  return network;
+}
+
+/// Parameters by key, as they are set.
+using Settings = std::map<std::string, std::string>;
+
+inline Settings random_settings(Random& random) {
+  const ComputeDesign& design = *compute_designs()[static_cast<std::size_t>(
+      random.in(0, static_cast<std::int64_t>(compute_designs().size()) - 1))];
+  const ArrayGeometry geometry = random_geometry(random, design);
+  const StreamOptions stream = random_stream_options(random);
+  const auto size = [&] { return std::to_string(random.log_in(64, 1 << 17)); };
+  return {
+      {"array.design", std::string(design.name)},
+      {"array.lanes", std::to_string(geometry.lanes)},
+      {"array.rows", std::to_string(geometry.rows)},
+      {"array.tiles", std::to_string(geometry.tiles)},
+      {"array.columns", std::to_string(geometry.columns)},
+      {"array.bits_per_cycle", std::to_string(geometry.bits_per_cycle)},
+      {"array.column_registers", std::to_string(geometry.column_registers)},
+      {"array.widths", random.of<std::string>({"any", "even", "pow2"})},
+      {"array.clock_mhz", random.of<std::string>({"1000", "1000", "777", "300", "3000"})},
+      {"codec.name", random.chance(75) ? "dpred" : "raw"},
+      {"codec.zero_vector", random.of<std::string>({"auto", "auto", "never", "always"})},
+      {"codec.group", std::to_string(stream.group)},
+      {"codec.slice_channels", std::to_string(stream.slice_channels)},
+      {"codec.block_values", std::to_string(stream.block_values)},
+      {"codec.block_filters", std::to_string(stream.block_filters)},
+      {"dram.preset", random.of<std::string>({"ddr4-3200", "lpddr4-3200", "ideal"})},
+      {"dram.channels", random.of<std::string>({"1", "2"})},
+      {"buffer.activation_bytes", size()},
+      {"buffer.weight_bytes", size()},
+      {"buffer.output_bytes", size()},
+      {"engine.request_bytes", random.of<std::string>({"64", "100", "512", "4096"})},
+      {"engine.outstanding", random.of<std::string>({"1", "2", "8", "100"})},
+      {"engine.detect_latency", random.of<std::string>({"0", "2", "13"})},
+  };
+}
+
+}  // namespace dpred::test

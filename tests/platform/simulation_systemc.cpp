@@ -1,0 +1,293 @@
+// Whole networks through accelerator and memory.
+#include <catch2/catch.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "platform/run.h"
+#include "tests/platform/random_networks.h"
+#include "tests/support/fresh_simulation.h"
+#include "tests/support/trace_builder.h"
+#include "workloads/error.h"
+
+using namespace dpred;
+using namespace dpred::test;
+
+namespace {
+
+Parameters parameters_of(const Settings& settings) {
+  Parameters parameters;
+  for (const auto& [key, value] : settings)
+    parameters.set(key, value, ParameterOrigin::command_line());
+  return parameters;
+}
+
+/// A network on a design point; buffers that are too small grow to what the refusal asks for.
+struct Point {
+  const Network& network;
+  Settings settings;
+  std::unique_ptr<DesignPoint> design;
+  std::unique_ptr<Preparation> preparation;
+
+  Point(const Network& n, Settings s) : network(n), settings(std::move(s)) {
+    for (;;) {
+      try {
+        prepare();
+        return;
+      } catch (const InputError& error) {
+        const std::string what = error.what();
+        const std::size_t key = what.find("buffer.");
+        REQUIRE(key != std::string::npos);
+        settings[what.substr(key, what.find(' ', key) - key)] =
+            std::to_string(std::stoull(what.substr(what.find("too small: ") + 11)));
+      }
+    }
+  }
+
+  Point with(const Settings& changes) const {
+    Settings changed = settings;
+    for (const auto& [key, value] : changes)
+      changed[key] = value;
+    return {network, changed};
+  }
+
+  void prepare() {
+    design = std::make_unique<DesignPoint>(parameters_of(settings));
+    preparation = std::make_unique<Preparation>(network, *design);
+  }
+
+  RunResult run() const {
+    fresh_simulation();
+    return simulate(*preparation);
+  }
+};
+
+std::string text(const Ledger& ledger) {
+  std::string line;
+  for (std::size_t i = 0; i < cycle_causes; ++i) {
+    const auto cause = static_cast<CycleCause>(i);
+    line += std::string(to_string(cause)) + " " + std::to_string(ledger.of(cause)) + ", ";
+  }
+  return line;
+}
+
+std::uint64_t fill_cycles(const Point& point, const PreparedLayer& layer) {
+  return 2 + (layer.coded_output() ? std::stoull(point.settings.at("engine.detect_latency")) : 0);
+}
+
+/// What holds of every run.
+void check_run(const Point& point, const RunResult& result) {
+  const auto& layers = point.preparation->layers();
+  REQUIRE(result.layers.size() == layers.size());
+  REQUIRE(result.control_read_bytes == layers.size() * LayerDescriptor::size);
+  std::uint64_t total = 0;
+  for (std::size_t i = 0; i < layers.size(); ++i) {
+    const PreparedLayer& layer = layers[i];
+    const LayerResult& row = result.layers[i];
+    CAPTURE(i, text(row.ledger));
+    REQUIRE(row.traffic == layer.traffic);
+    REQUIRE(row.traffic == traffic_of(layer.plan, layer.streams, point.design->burst_bytes));
+    LayerSchedule uncut(
+        *point.design->design, point.design->geometry, layer.layer->shape,
+        {point.network.bits, layer.descriptor.activation.width, layer.descriptor.weight.width},
+        layer.activation_bricks.get(), layer.weight_bricks.get());
+    REQUIRE(row.ledger.of(CycleCause::compute) == uncut.total());
+    for (std::size_t cause = 0; cause < cycle_causes; ++cause)
+      REQUIRE(row.ledger.of(static_cast<CycleCause>(cause)) < std::uint64_t{1} << 40);
+    REQUIRE(row.ledger.of(CycleCause::overhead) >= fill_cycles(point, layer));
+    REQUIRE(row.macs == static_cast<std::uint64_t>(layer.layer->shape.macs()));
+    REQUIRE(row.binds == row.ledger.binds());
+    total += row.ledger.total();
+    const bool codec_limited = point.settings.count("engine.decoders") != 0;
+    if (!codec_limited || point.settings.at("codec.name") == "raw") {
+      REQUIRE(row.ledger.of(CycleCause::stall_codec) == 0);
+    }
+    if (point.settings.at("dram.preset") == "ideal" && !codec_limited) {
+      REQUIRE(row.ledger.total() == row.ledger.of(CycleCause::compute) + fill_cycles(point, layer));
+      REQUIRE(row.ledger.of(Resource::dram) == 0);
+    }
+  }
+  REQUIRE(result.ledger().total() == total);
+}
+
+}  // namespace
+
+TEST_CASE("random networks: values arrive, bytes are those planned, cycles add up") {
+  Random random(41);
+  int stalls[cycle_causes] = {};
+  for (int round = 0; round < 150; ++round) {
+    CAPTURE(round);
+    const Network network = random_network(random);
+    const Point point(network, random_settings(random));
+    const RunResult carried = point.run();
+    REQUIRE(carried.mismatches == std::vector<std::string>{});
+    check_run(point, carried);
+
+    const Point elided = point.with({{"sim.data", "elided"}});
+    const RunResult without_data = elided.run();
+    check_run(elided, without_data);
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      CAPTURE(i);
+      REQUIRE(text(carried.layers[i].ledger) == text(without_data.layers[i].ledger));
+      REQUIRE(carried.layers[i].binds_next == without_data.layers[i].binds_next);
+      for (std::size_t cause = 0; cause < cycle_causes; ++cause)
+        stalls[cause] += carried.layers[i].ledger.of(static_cast<CycleCause>(cause)) > 0;
+    }
+
+    const Point ideal = elided.with({{"dram.preset", "ideal"}});
+    const RunResult unlimited = ideal.run();
+    check_run(ideal, unlimited);
+    REQUIRE(unlimited.ledger().total() <= carried.ledger().total());
+  }
+  CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_activation)] > 20);
+  CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_weight)] > 20);
+  CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_output)] > 10);
+}
+
+TEST_CASE("random networks: few decoders and encoders stall, and change nothing else") {
+  Random random(42);
+  int slower = 0;
+  std::uint64_t stalled = 0;
+  for (int round = 0; round < 60; ++round) {
+    CAPTURE(round);
+    const Network network = random_network(random);
+    Settings settings = random_settings(random);
+    settings["sim.data"] = round % 4 == 0 ? "carried" : "elided";
+    const Point free(network, settings);
+    const Point limited = free.with({{"engine.decoders", "1"}, {"engine.encoders", "1"}});
+    const RunResult fast = free.run();
+    const RunResult slow = limited.run();
+    check_run(limited, slow);
+    REQUIRE(slow.mismatches == fast.mismatches);
+    const bool carried = settings["sim.data"] == "carried";
+    const RunResult other = limited.with({{"sim.data", carried ? "elided" : "carried"}}).run();
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      CAPTURE(i, text(fast.layers[i].ledger), text(slow.layers[i].ledger));
+      REQUIRE(text(slow.layers[i].ledger) == text(other.layers[i].ledger));
+      REQUIRE(slow.layers[i].traffic == fast.layers[i].traffic);
+      REQUIRE(slow.layers[i].ledger.of(CycleCause::compute) == fast.layers[i].ledger.of(CycleCause::compute));
+      slower += slow.layers[i].ledger.total() > fast.layers[i].ledger.total();
+      stalled += slow.layers[i].ledger.of(CycleCause::stall_codec);
+      if (settings["dram.preset"] == "ideal") {
+        // A real memory may happen to be in a better state when a layer starts later.
+        REQUIRE(slow.layers[i].ledger.total() >= fast.layers[i].ledger.total());
+        REQUIRE(slow.layers[i].ledger.of(Resource::dram) == 0);
+      }
+    }
+  }
+  CHECK(slower > 20);
+  CHECK(stalled > 0);
+}
+
+namespace {
+
+/// One layer without ReLU zeros, so that nothing of it compresses away.
+Network dense_layer(const LayerShape& shape) {
+  Random random(43);
+  Network network;
+  Layer layer;
+  layer.name = "layer";
+  layer.input = "a", layer.weight = "w", layer.output = "o";
+  layer.shape = with_output_size(shape);
+  const LayerShape& s = layer.shape;
+  for (const auto& [key, dimensions] : {std::make_pair("a", s.input()), std::make_pair("w", s.weight()),
+                                        std::make_pair("o", Shape{s.N, s.K, s.OH, s.OW})}) {
+    Tensor& tensor = network.tensors[key];
+    tensor.key = key;
+    tensor.shape = dimensions;
+    for (std::int64_t i = 0; i < tensor.values(); ++i)
+      tensor.data.push_back(static_cast<std::uint8_t>(random.in(-128, 127)));
+  }
+  network.layers.push_back(layer);
+  return network;
+}
+
+Ledger ledger_of(const Network& network, const Settings& settings) {
+  return Point(network, settings).run().layers.front().ledger;
+}
+
+}  // namespace
+
+TEST_CASE("waiting is charged to the operand that the layer waits for") {
+  const Settings wide = {{"dram.preset", "lpddr4-3200"},
+                         {"array.tiles", "16"},
+                         {"array.rows", "64"},
+                         {"array.columns", "256"},
+                         {"buffer.activation_bytes", "4096"},
+                         {"buffer.weight_bytes", "16384"},
+                         {"buffer.output_bytes", "8192"}};
+  LayerShape shape;
+  {  // many weights, one input
+    shape.C = 256, shape.K = 1024;
+    const Ledger l = ledger_of(dense_layer(shape), wide);
+    CHECK(l.of(CycleCause::stall_weight) > l.total() / 2);
+    CHECK(l.of(CycleCause::stall_activation) == 0);
+    CHECK(l.of(CycleCause::stall_output) == 0);
+    CHECK(l.binds() == Resource::dram);
+  }
+  {  // many inputs, hardly any weights or results
+    shape = LayerShape();
+    shape.C = 64, shape.H = shape.W = 32, shape.K = 1;
+    const Ledger l = ledger_of(dense_layer(shape), wide);
+    CHECK(l.of(CycleCause::stall_activation) > l.total() / 2);
+    CHECK(l.of(CycleCause::stall_weight) == 0);
+    CHECK(l.of(CycleCause::stall_output) == 0);
+  }
+  {  // many results
+    shape = LayerShape();
+    shape.C = 1, shape.H = shape.W = 32, shape.K = 64;
+    const Ledger l = ledger_of(dense_layer(shape), wide);
+    CHECK(l.of(CycleCause::stall_output) > l.total() / 2);
+    CHECK(l.of(CycleCause::stall_weight) < l.total() / 20);
+    CHECK(l.of(CycleCause::stall_codec) == 0);
+  }
+  // One decoder or encoder on an ideal memory: all waiting is the codec's.
+  Settings coded = wide;
+  coded["dram.preset"] = "ideal";
+  coded["codec.zero_vector"] = "never";
+  {
+    shape = LayerShape();
+    shape.C = 64, shape.H = shape.W = 32, shape.K = 1;
+    Settings settings = coded;
+    settings["engine.decoders"] = "1";
+    const Ledger l = ledger_of(dense_layer(shape), settings);
+    CHECK(l.of(Resource::dram) == 0);
+    CHECK(l.of(CycleCause::stall_codec) > l.total() / 2);
+    // 64 groups a row and 32 bands: the decoder works all the time but while the last band is computed.
+    CHECK(l.total() >= 64 * 64);
+    CHECK(l.total() <= 64 * 64 + l.of(CycleCause::compute) + 4);
+    CHECK(l.binds() == Resource::codec);
+  }
+  {
+    shape = LayerShape();
+    shape.C = 1, shape.H = shape.W = 32, shape.K = 64;
+    Settings settings = coded;
+    settings["engine.encoders"] = "1";
+    const Ledger l = ledger_of(dense_layer(shape), settings);
+    CHECK(l.of(Resource::dram) == 0);
+    CHECK(l.of(CycleCause::stall_codec) > l.total() / 2);
+    CHECK(l.total() >= 64 * 64);
+    CHECK(l.total() <= 64 * 64 + l.of(CycleCause::compute) + 4);
+  }
+}
+
+TEST_CASE("a failure within the platform leaves the simulation as what it is") {
+  // A tensor that a layer overwrites while it reads it cannot be read to its end.
+  Network network = dense_layer([] {
+    LayerShape s;
+    s.C = s.K = 32, s.H = s.W = 16;
+    return s;
+  }());
+  network.layers.front().output = "a";
+  const Point point(network, {{"dram.preset", "ideal"},
+                              {"codec.slice_channels", "16"},
+                              {"codec.zero_vector", "always"},
+                              {"codec.block_values", "256"},
+                              {"buffer.activation_bytes", "1024"},
+                              {"buffer.weight_bytes", "256"},
+                              {"buffer.output_bytes", "1024"},
+                              {"array.tiles", "1"},
+                              {"array.rows", "4"}});
+  fresh_simulation();
+  CHECK_THROWS_AS(simulate(*point.preparation), StreamError);
+}
