@@ -85,9 +85,13 @@ int run_command(const std::vector<std::string>& arguments) {
   if (folder) {
     const double seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     const RunRecord record{version(), host_name(), seconds};
-    folder->commit(
+    const std::string problem = folder->commit(
         {{"layers.csv", layers_csv(result, point)},
          {"summary.json", summary_json(result, network, point, line->parameters, record, compared)}});
+    if (!problem.empty()) {
+      std::cerr << "dpred: " << problem << '\n';
+      return 2;
+    }
   }
   const bool csv = line->options.count("csv") != 0;
   if (csv) {
