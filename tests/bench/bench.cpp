@@ -1,0 +1,542 @@
+// Speed of the parts of dpred that a simulation spends its time in. Prints a table; compare.py compares two
+// results. Nothing here is a test: times depend on the machine, so each metric is also given relative to a
+// calibration loop that runs right before it, and those ratios are what is compared.
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
+#include <iomanip>
+#include <iostream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "models/array/layer_schedule.h"
+#include "models/codec/codec.h"
+#include "models/dram/preset.h"
+#include "models/dram/timing_core.h"
+#include "models/precision/brick_map.h"
+#include "platform/preparation.h"
+#include "workloads/npy.h"
+#include "workloads/trace_set.h"
+
+namespace dpred::bench {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+/// Keeps the compiler from dropping a computation whose result nobody reads.
+template <class T>
+void keep(const T& value) {
+  asm volatile("" : : "r"(&value) : "memory");
+}
+
+/// CPU time of this thread: time for which another program has the core is not counted.
+double cpu_seconds() {
+  timespec now{};
+  ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+  return std::chrono::duration<double>(std::chrono::seconds(now.tv_sec) +
+                                       std::chrono::nanoseconds(now.tv_nsec))
+      .count();
+}
+
+double cpu_seconds_of(const std::function<void()>& work) {
+  const double start = cpu_seconds();
+  work();
+  return cpu_seconds() - start;
+}
+
+double median(std::vector<double> samples) {
+  std::sort(samples.begin(), samples.end());
+  const std::size_t middle = samples.size() / 2;
+  return samples.size() % 2 == 1 ? samples[middle] : (samples[middle - 1] + samples[middle]) / 2;
+}
+
+/// SplitMix64: the same values on every machine and with every standard library.
+class Random {
+ public:
+  explicit Random(std::uint64_t seed) : state_(seed) {}
+  std::uint64_t next() {
+    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
+    return z ^ (z >> 31);
+  }
+  /// 0..limit-1
+  std::uint64_t below(std::uint64_t limit) { return next() % limit; }
+
+ private:
+  std::uint64_t state_;
+};
+
+/// Magnitudes as in trained networks: each further bit of width is half as likely.
+std::int32_t magnitude(Random& random, int bits) {
+  const int width = std::max(1, bits - __builtin_ctzll(random.next() | 1ull << (bits - 1)));
+  return static_cast<std::int32_t>(random.below(std::uint64_t{1} << width));
+}
+
+/// int8 as after a ReLU: half of the values zero (code -128), the others small. int16: fixed point with
+/// profiled widths of about 10 bits, half of the values zero, and of both signs if `negative`.
+Tensor make_tensor(const Shape& shape, int bits, bool negative, std::uint64_t seed) {
+  Tensor tensor;
+  tensor.shape = shape;
+  tensor.bits = bits;
+  tensor.dtype = bits == 8 ? DType::int8 : DType::int16;
+  tensor.zero_point = bits == 8 && !negative ? -128 : 0;
+  tensor.data.resize(static_cast<std::size_t>(volume(shape)) * bytes_of(tensor.dtype));
+  Random random(seed);
+  for (std::int64_t i = 0; i < volume(shape); ++i) {
+    std::int32_t value = 0;
+    if (random.below(2) != 0) {
+      value = magnitude(random, bits == 16 ? 10 : negative ? 7 : 8);
+      if (negative && random.below(2) != 0) value = -value;
+    }
+    const std::int32_t code = value + tensor.zero_point;
+    if (bits == 8) {
+      tensor.data[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(code);
+    } else {
+      const auto word = static_cast<std::int16_t>(code);
+      std::memcpy(&tensor.data[static_cast<std::size_t>(2 * i)], &word, sizeof word);
+    }
+  }
+  return tensor;
+}
+
+constexpr int integer_steps = 500'000;
+
+/// The unit that everything is compared in: integer operations that wait for each other, without memory.
+void integer_loop() {
+  std::uint64_t x = 1;
+  for (int i = 0; i < integer_steps; ++i) {
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+  }
+  keep(x);
+}
+
+struct Metric {
+  std::string name;
+  std::string unit;
+  double value = 0;
+  double milliseconds = 0;         ///< of one pass; 0 where there is none
+  std::optional<double> relative;  ///< value over the calibration loop's G steps/s, of the same moment
+  bool higher_is_better = true;
+};
+
+class Bench {
+ public:
+  Bench(std::string filter, double scale) : filter_(std::move(filter)), seconds_(0.15 * scale) {}
+
+  /// Measures `work`, a pass of which does `amount`: the result is in amounts a second.
+  void rate(const std::string& name, const std::string& unit, double amount,
+            const std::function<void()>& work) {
+    if (!wanted(name)) return;
+    work();  // warm-up: caches, page faults, allocations
+    int passes = 1;
+    while (cpu_seconds_of([&] { repeat(work, passes); }) < 0.004)
+      passes *= 2;
+    std::vector<double> values, relatives, times;
+    const double until = cpu_seconds() + seconds_;
+    while (values.size() < 9 || (cpu_seconds() < until && values.size() < 101)) {
+      const double before = calibration_seconds();
+      const double seconds = cpu_seconds_of([&] { repeat(work, passes); }) / passes;
+      const double calibration = (before + calibration_seconds()) / 2;
+      times.push_back(seconds * 1e3);
+      values.push_back(amount / seconds);
+      relatives.push_back(amount / seconds * calibration / (integer_steps * 1e-9));
+    }
+    add({name, unit, median(values), median(times), median(relatives), true});
+  }
+
+  void add(Metric metric) {
+    if (!wanted(metric.name)) return;
+    std::cout << std::left << std::setw(44) << metric.name << std::right << std::fixed << std::setw(12)
+              << std::setprecision(3) << metric.value << ' ' << std::left << std::setw(14) << metric.unit
+              << std::right;
+    if (metric.milliseconds != 0) {
+      std::cout << std::setw(11) << metric.milliseconds;
+    } else {
+      std::cout << std::setw(11) << "";
+    }
+    if (metric.relative) std::cout << std::setw(12) << std::setprecision(4) << *metric.relative;
+    std::cout << std::endl;
+    metrics_.push_back(std::move(metric));
+  }
+
+  bool wanted(const std::string& name) const { return name.find(filter_) != std::string::npos; }
+  const std::vector<Metric>& metrics() const { return metrics_; }
+
+  static double calibration_seconds() { return cpu_seconds_of(integer_loop); }
+
+ private:
+  static void repeat(const std::function<void()>& work, int passes) {
+    for (int i = 0; i < passes; ++i)
+      work();
+  }
+
+  std::string filter_;
+  double seconds_;
+  std::vector<Metric> metrics_;
+};
+
+void calibration(Bench& bench) {
+  bench.rate("calibration integer loop", "G steps/s", integer_steps * 1e-9, integer_loop);
+  std::vector<std::uint8_t> from(8 << 20, 1), to(from.size());
+  bench.rate("calibration memcpy 8 MiB", "GB/s", static_cast<double>(from.size()) * 1e-9, [&] {
+    std::memcpy(to.data(), from.data(), from.size());
+    keep(to);
+  });
+}
+
+/// One tensor through everything that is done to tensors.
+struct TensorCase {
+  const char* name;
+  StreamRole role;
+  Tensor tensor;
+};
+
+std::vector<TensorCase> tensor_cases() {
+  const Shape plane{1, 64, 56, 56};
+  const Shape vector{1, 4096, 1, 1};
+  const Shape filters{128, 128, 3, 3};
+  std::vector<TensorCase> cases;
+  cases.push_back({"act 64x56x56 int8", StreamRole::activation, make_tensor(plane, 8, false, 1)});
+  cases.push_back({"act 64x56x56 int16", StreamRole::activation, make_tensor(plane, 16, true, 2)});
+  cases.push_back({"fc input 4096 int8", StreamRole::activation, make_tensor(vector, 8, false, 3)});
+  cases.push_back({"weights 128x128x3x3 int8", StreamRole::weight, make_tensor(filters, 8, true, 4)});
+  cases.push_back({"weights 128x128x3x3 int16", StreamRole::weight, make_tensor(filters, 16, true, 5)});
+  return cases;
+}
+
+BrickShape bricks_of(const TensorCase& c) {
+  const auto [outer, channels, height, width] = c.tensor.shape;
+  return {16, 1, channels, outer * height * width};
+}
+
+void tensors(Bench& bench) {
+  const Codec& packed = find_codec("dpred");
+  const Codec& raw = find_codec("raw");
+  for (const TensorCase& c : tensor_cases()) {
+    const std::string name = c.name;
+    const double giga_values = static_cast<double>(c.tensor.values()) * 1e-9;
+    const double gigabytes = static_cast<double>(c.tensor.data.size()) * 1e-9;
+    const TensorProfile profile = profile_of(c.tensor);
+    const StreamLayout layout(c.role, c.tensor.shape, {});
+    const WidthMap widths = WidthMap::of(c.tensor, profile.format, layout);
+    bench.rate("profile, " + name, "G values/s", giga_values, [&] { keep(profile_of(c.tensor)); });
+    bench.rate("width map, " + name, "G values/s", giga_values,
+               [&] { keep(WidthMap::of(c.tensor, profile.format, layout)); });
+    bench.rate("brick map, " + name, "G values/s", giga_values, [&] {
+      BrickMap map(bricks_of(c));
+      map.absorb(c.tensor, profile.format);
+      keep(map);
+    });
+    bench.rate("dpred sizes, " + name, "M groups/s", static_cast<double>(widths.width.size()) * 1e-6, [&] {
+      keep(packed.plan({layout, profile.format, widths, {}}));
+    });
+
+    const StreamPlan plan = packed.plan({layout, profile.format, widths, {ZeroVector::always}});
+    const EncodedTensor stream = encode(packed, layout, plan, c.tensor);
+    Tensor decoded = c.tensor;
+    bench.rate("dpred encode, " + name, "GB/s", gigabytes,
+               [&] { keep(encode(packed, layout, plan, c.tensor)); });
+    bench.rate("dpred decode, " + name, "GB/s", gigabytes, [&] {
+      decode(packed, layout, stream.format, stream.stream, stream.table, decoded);
+      keep(decoded);
+    });
+    if (decoded.data != c.tensor.data) throw std::runtime_error(name + " did not decode to its values");
+
+    const StreamPlan raw_plan = raw.plan({layout, profile.format, widths, {}});
+    const EncodedTensor raw_stream = encode(raw, layout, raw_plan, c.tensor);
+    bench.rate("raw encode, " + name, "GB/s", gigabytes,
+               [&] { keep(encode(raw, layout, raw_plan, c.tensor)); });
+    bench.rate("raw decode, " + name, "GB/s", gigabytes, [&] {
+      decode(raw, layout, raw_stream.format, raw_stream.stream, raw_stream.table, decoded);
+      keep(decoded);
+    });
+  }
+}
+
+LayerShape convolution(std::int64_t C, std::int64_t H, std::int64_t K, std::int64_t R, std::int64_t stride,
+                       std::int64_t pad, std::int64_t groups) {
+  LayerShape s;
+  s.C = C;
+  s.H = s.W = H;
+  s.K = K;
+  s.R = s.S = R;
+  s.stride = {stride, stride};
+  s.pad_tblr = {pad, pad, pad, pad};
+  s.groups = groups;
+  s.OH = s.OW = output_extent(H, 2 * pad, R, 1, stride);
+  return s;
+}
+
+/// The five convolutions of AlexNet with its groups: 666 M multiplications.
+std::vector<LayerShape> alexnet_shapes() {
+  return {convolution(3, 227, 96, 11, 4, 0, 1), convolution(96, 27, 256, 5, 1, 2, 2),
+          convolution(256, 13, 384, 3, 1, 1, 1), convolution(384, 13, 384, 3, 1, 1, 2),
+          convolution(384, 13, 256, 3, 1, 1, 2)};
+}
+
+/// Schedules of a stack of layers with 16-bit values for each of some designs.
+void schedules(Bench& bench, const std::string& stack, const std::vector<LayerShape>& shapes,
+               const std::vector<const ComputeDesign*>& designs, const ArrayGeometry& geometry) {
+  struct Prepared {
+    LayerShape shape;
+    LayerPrecision precision;
+    BrickMap activations, weights;
+  };
+  std::vector<Prepared> layers;
+  double macs = 0;
+  for (const LayerShape& shape : shapes) {
+    const Tensor input = make_tensor(shape.input(), 16, false, 10 + layers.size());
+    const Tensor weight = make_tensor(shape.weight(), 16, true, 20 + layers.size());
+    const TensorProfile activations = profile_of(input);
+    const TensorProfile weights = profile_of(weight);
+    layers.push_back({shape,
+                      {16, activations.width, weights.width},
+                      BrickMap(activation_bricks(shape, geometry.lanes)),
+                      BrickMap(weight_bricks(shape, geometry.lanes))});
+    layers.back().activations.absorb(input, activations.format);
+    layers.back().weights.absorb(weight, weights.format);
+    macs += static_cast<double>(shape.macs());
+  }
+  for (const ComputeDesign* design : designs) {
+    bench.rate("schedule " + stack + ", " + std::string(design->name), "G MAC/s", macs * 1e-9, [&] {
+      for (const Prepared& layer : layers) {
+        LayerSchedule schedule(*design, geometry, layer.shape, layer.precision, &layer.activations,
+                               &layer.weights);
+        keep(schedule.total());
+      }
+    });
+  }
+}
+
+void schedules(Bench& bench) {
+  const std::vector<const ComputeDesign*> stripes = {&find_compute_design("dpred-stripes")};
+  ArrayGeometry geometry;
+  schedules(bench, "AlexNet conv", alexnet_shapes(), compute_designs(), geometry);
+  schedules(bench, "1x1 1024 to 512, 14x14", {convolution(1024, 14, 512, 1, 1, 0, 1)}, stripes, geometry);
+  geometry.column_registers = 1;
+  schedules(bench, "AlexNet conv, 1 register", alexnet_shapes(), stripes, geometry);
+}
+
+void memory(Bench& bench) {
+  constexpr int bursts = 16384;
+  for (const char* name : {"lpddr4-3200", "ddr4-3200"}) {
+    const dram::Preset& preset = dram::find_preset(name);
+    const std::uint64_t burst = preset.organisation.burst_bytes;
+    dram::TimingCore streaming(preset, "", 1);
+    std::uint64_t address = 0;
+    dram::Clock now = 0;
+    bench.rate("dram book_run streaming, " + std::string(name), "M bursts/s", bursts * 1e-6, [&] {
+      for (int i = 0; i < bursts / 8; ++i, address += 8 * burst) {
+        now = streaming.book_run(address % streaming.map().capacity(), 8 * burst, false, now);
+      }
+    });
+    dram::TimingCore scattered(preset, "", 1);
+    Random random(30);
+    bench.rate("dram book_run random, " + std::string(name), "M bursts/s", bursts * 1e-6, [&] {
+      for (int i = 0; i < bursts; ++i) {
+        const std::uint64_t at = random.below(scattered.map().capacity() / burst) * burst;
+        now = scattered.book_run(at, burst, (i & 3) == 0, now);
+      }
+    });
+  }
+}
+
+std::uint64_t folder_bytes(const fs::path& folder) {
+  std::uint64_t bytes = 0;
+  for (const auto& entry : fs::directory_iterator(folder))
+    bytes += entry.file_size();
+  return bytes;
+}
+
+void network(Bench& bench, const fs::path& folder) {
+  const std::string name = folder.filename().string();
+  if (!bench.wanted("read trace set, " + name) && !bench.wanted("prepare, " + name) &&
+      !bench.wanted("plan, " + name)) {
+    return;
+  }
+  bench.rate("read trace set, " + name, "GB/s", static_cast<double>(folder_bytes(folder)) * 1e-9,
+             [&] { keep(read_trace_set(folder)); });
+  const Network set = read_trace_set(folder);
+  const DesignPoint point{Parameters()};
+  bench.rate("prepare, " + name, "k layers/s", 1e-3 * static_cast<double>(set.layers.size()),
+             [&] { keep(Preparation(set, point)); });
+  const Preparation preparation(set, point);
+  bench.rate("plan, " + name, "k layers/s", 1e-3 * static_cast<double>(set.layers.size()), [&] {
+    for (const PreparedLayer& layer : preparation.layers())
+      keep(make_plan(layer.planner_input, point.buffers, point.burst_bytes));
+  });
+}
+
+void npy(Bench& bench, const fs::path& folder) {
+  const fs::path file = folder / "w4.npy";
+  const std::vector<std::int64_t> shape{128, 128, 3, 3};
+  bench.rate("read npy, 128x128x3x3 int16", "GB/s", static_cast<double>(fs::file_size(file)) * 1e-9,
+             [&] { keep(read_npy(file, "int16", shape)); });
+}
+
+/// What the operating system says about a finished process.
+struct ProcessUse {
+  double wall = 0, cpu = 0;  ///< seconds
+  double peak_mib = 0;
+};
+
+ProcessUse run_process(const std::vector<std::string>& arguments) {
+  std::vector<char*> argv;
+  for (const std::string& argument : arguments)
+    argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+  const auto start = std::chrono::steady_clock::now();
+  const pid_t child = ::fork();
+  if (child < 0) throw std::runtime_error("cannot fork");
+  if (child == 0) {
+    const int null = ::open("/dev/null", O_WRONLY);
+    ::dup2(null, STDOUT_FILENO);
+    ::dup2(null, STDERR_FILENO);
+    ::execv(argv[0], argv.data());
+    ::_exit(127);
+  }
+  int status = 0;
+  rusage use{};
+  if (::wait4(child, &status, 0, &use) != child) throw std::runtime_error("cannot wait for " + arguments[0]);
+  const double wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+    throw std::runtime_error("'" + arguments[0] + " run " + arguments[2] + "' failed");
+  }
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
+  return {wall, seconds(use.ru_utime) + seconds(use.ru_stime), static_cast<double>(use.ru_maxrss) / 1024};
+}
+
+void processes(Bench& bench, const std::string& command, const fs::path& folder) {
+  for (const char* data : {"carried", "elided"}) {
+    const std::string name = "dpred run " + folder.filename().string() + " " + data;
+    if (!bench.wanted(name)) continue;
+    const std::vector<std::string> arguments{command, "run", folder.string(),
+                                             std::string("--sim.data=") + data};
+    run_process(arguments);
+    std::vector<double> wall, cpu, peak, relative;
+    for (int i = 0; i < 9; ++i) {
+      const double before = Bench::calibration_seconds();
+      const ProcessUse use = run_process(arguments);
+      const double calibration = (before + Bench::calibration_seconds()) / 2;
+      wall.push_back(use.wall * 1e3);
+      cpu.push_back(1 / use.cpu);
+      peak.push_back(use.peak_mib);
+      relative.push_back(calibration / (integer_steps * 1e-9) / use.cpu);
+    }
+    bench.add({name + ", CPU", "runs/s", median(cpu), 1e3 / median(cpu), median(relative), true});
+    bench.add({name + ", wall", "ms", median(wall), 0, std::nullopt, false});
+    bench.add({name + ", peak", "MiB", median(peak), 0, std::nullopt, false});
+  }
+}
+
+nlohmann::ordered_json to_json(const std::vector<Metric>& metrics) {
+  nlohmann::ordered_json result = {{"format", 1}, {"metrics", nlohmann::ordered_json::object()}};
+  for (const Metric& m : metrics) {
+    nlohmann::ordered_json entry = {
+        {"unit", m.unit}, {"value", m.value}, {"better", m.higher_is_better ? "higher" : "lower"}};
+    if (m.relative) entry["relative"] = *m.relative;
+    result["metrics"][m.name] = std::move(entry);
+  }
+  return result;
+}
+
+struct Options {
+  std::string json, command, filter;
+  double scale = 1;
+};
+
+constexpr const char* usage =
+    "usage: dpred_bench [--json FILE] [--command DPRED] [--filter TEXT] [--scale X]\n"
+    "Measures the speed of dpred's parts.\n"
+    "  --json FILE      also write the results there, for compare.py\n"
+    "  --command DPRED  also time whole runs of this dpred program\n"
+    "  --filter TEXT    only metrics whose names contain TEXT\n"
+    "  --scale X        measure X times as long (default 1: about half a minute in total)\n"
+    "With the environment variable DPRED_TRACES set to a folder of trace sets, mobilenet_v1_075_int8 of it "
+    "too.\n";
+
+Options parse(const std::vector<std::string>& arguments) {
+  std::map<std::string, std::string> values = {
+      {"--json", ""}, {"--command", ""}, {"--filter", ""}, {"--scale", "1"}};
+  for (std::size_t i = 0; i < arguments.size(); i += 2) {
+    const auto option = values.find(arguments[i]);
+    if (option == values.end()) throw std::invalid_argument("unknown option '" + arguments[i] + "'");
+    if (i + 1 == arguments.size()) throw std::invalid_argument("'" + arguments[i] + "' needs a value");
+    option->second = arguments[i + 1];
+  }
+  Options options{values["--json"], values["--command"], values["--filter"], 0};
+  std::istringstream scale(values["--scale"]);
+  if (!(scale >> options.scale) || !scale.eof() || options.scale <= 0) {
+    throw std::invalid_argument("--scale '" + values["--scale"] + "' is not a positive number");
+  }
+  return options;
+}
+
+void run(const Options& options) {
+  std::vector<fs::path> sets;
+  for (const char* name : {"digits_cnn_int8", "digits_cnn_fix16"})
+    sets.push_back(fs::path(DPRED_SOURCE_DIR) / "workloads/digits" / name);
+  const char* traces = std::getenv("DPRED_TRACES");
+  if (traces != nullptr && *traces != '\0') sets.push_back(fs::path(traces) / "mobilenet_v1_075_int8");
+
+  std::cout << std::left << std::setw(44) << "metric" << std::right << std::setw(12) << "value" << ' '
+            << std::left << std::setw(14) << "unit" << std::right << std::setw(11) << "ms a pass"
+            << std::setw(12) << "relative" << '\n';
+  Bench bench(options.filter, options.scale);
+  calibration(bench);
+  tensors(bench);
+  schedules(bench);
+  memory(bench);
+  npy(bench, sets[1]);
+  for (const fs::path& set : sets)
+    network(bench, set);
+  if (!options.command.empty()) {
+    for (const fs::path& set : sets)
+      processes(bench, options.command, set);
+  }
+  if (!options.json.empty()) {
+    std::ofstream file(options.json);
+    file << to_json(bench.metrics()).dump(1) << '\n';
+    if (!file.flush()) throw std::runtime_error("cannot write " + options.json);
+  }
+}
+
+}  // namespace
+
+}  // namespace dpred::bench
+
+int main(int argc, char** argv) {
+  const std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (arguments.size() == 1 && (arguments[0] == "--help" || arguments[0] == "-h")) {
+    std::cout << dpred::bench::usage;
+    return 0;
+  }
+  try {
+    dpred::bench::run(dpred::bench::parse(arguments));
+  } catch (const std::exception& error) {
+    std::cerr << "dpred_bench: " << error.what() << '\n';
+    return 2;
+  }
+  return 0;
+}
