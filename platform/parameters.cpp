@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "models/array/design.h"
+#include "models/codec/codec.h"
 #include "models/dram/preset.h"
 #include "platform/ini.h"
 #include "workloads/error.h"
@@ -56,7 +57,7 @@ std::vector<ParameterSpec> all_parameters() {
               "Clock of the array, of the buffers and of the compression engine."),
 
       choice(
-          "codec.name", "dpred", {"dpred", "raw"},
+          "codec.name", "dpred", codec_names(),
           "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values."),
       integer("codec.group", 16, {1, 256}, "", "Values of a group, which share one width."),
       choice("codec.zero_vector", "auto", {"auto", "always", "never"},

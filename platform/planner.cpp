@@ -661,17 +661,19 @@ std::string describe(const Plan& plan, const PlannerInput& input, const BufferSi
                      std::uint64_t burst, bool all_jobs) {
   const Traffic traffic = traffic_of(plan, input.streams, burst);
   const auto capacity = [](std::uint64_t bytes, bool resident) { return resident ? bytes : bytes / 2; };
-  const auto use = [](bool resident) { return resident ? "stays in the buffer" : "by halves of the buffer"; };
+  const auto use = [&](std::uint64_t used, std::uint64_t bytes, bool resident) {
+    return fmt::format("{} of {} bytes of {}", used, capacity(bytes, resident),
+                       resident ? "its buffer, where it stays" : "half its buffer");
+  };
   std::string text = fmt::format(
       "  order        {}, {} jobs, bands of {} output rows\n"
-      "  activations  {:>10} bytes from memory, {}, at most {} of {} bytes of it\n"
-      "  weights      {:>10} bytes from memory, {}, at most {} of {} bytes of it\n"
-      "  output       {:>10} bytes to memory, by halves of the buffer, at most {} of {} bytes of it\n",
+      "  activations  {:>10} bytes from memory; at most {}\n"
+      "  weights      {:>10} bytes from memory; at most {}\n"
+      "  output       {:>10} bytes to memory; at most {}\n",
       to_string(plan.order), plan.jobs.size(), plan.band_rows, traffic.activation_read_bytes,
-      use(plan.activations_resident), plan.activation_half_used,
-      capacity(buffers.activation, plan.activations_resident), traffic.weight_read_bytes,
-      use(plan.weights_resident), plan.weight_half_used, capacity(buffers.weight, plan.weights_resident),
-      traffic.output_write_bytes, plan.output_half_used, buffers.output / 2);
+      use(plan.activation_half_used, buffers.activation, plan.activations_resident),
+      traffic.weight_read_bytes, use(plan.weight_half_used, buffers.weight, plan.weights_resident),
+      traffic.output_write_bytes, use(plan.output_half_used, buffers.output, false));
   text += fmt::format("  {:>5} {:>9} {:>12} {:>13} {:>12} {:>12} {:>10} {:>7}\n", "job", "sets", "filters",
                       "output rows", "fill act B", "fill wgt B", "after job", "drains");
   constexpr std::size_t shown_first = 6;

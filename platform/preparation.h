@@ -50,7 +50,7 @@ struct TensorStream {
   StreamPlan coded;  ///< with the codec of the design point
   StreamPlan raw;    ///< uncompressed: for the raw_* columns
 
-  TensorStream(const Tensor& tensor, StreamRole role, const StreamOptions& options, const Codec& codec,
+  TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options, const Codec& codec,
                const CodecOptions& codec_options);
 };
 

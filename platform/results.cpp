@@ -135,7 +135,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
 }
 
 std::string short_name(std::string_view name, std::size_t width) {
-  const std::string text = printable(name.substr(0, name.find(';')));
+  std::string text = printable(name.substr(0, name.find(';')));
   if (text.size() <= width) return text;
   std::size_t begin = text.size() - (width - 2);
   while (begin < text.size() && (static_cast<unsigned char>(text[begin]) & 0xc0) == 0x80)

@@ -73,7 +73,7 @@ class Sequencer : public sc_core::sc_module {
   void wait_for_progress();
   void advance(std::size_t& progress, std::size_t jobs);
   std::uint64_t charge_wait(std::size_t job, std::uint64_t from);
-  JobResults results_of(std::size_t job) const;
+  JobResults results_of(std::size_t index) const;
 
   SequencerConfig config_;
   CycleClock clock_;

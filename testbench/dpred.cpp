@@ -35,8 +35,7 @@ void print_usage(std::ostream& out) {
 
 int dispatch(const std::vector<std::string>& arguments) {
   if (arguments.empty()) {
-    print_usage(std::cerr);
-    return 2;
+    throw InputError("no command given: 'dpred --help' lists them");
   }
   const std::string& name = arguments.front();
   if (name == "--help" || name == "-h" || name == "help") {

@@ -47,9 +47,16 @@ std::string suggestion(std::string_view given, const std::vector<std::string>& c
 
 std::string printable(std::string_view text) {
   std::string out;
-  for (const char c : text) {
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
     const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
+    const unsigned char next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {  // U+0080 to U+009F: controls too
+      char escaped[12];
+      std::snprintf(escaped, sizeof escaped, "\\u00%02x", next);
+      out += escaped;
+      ++i;
+    } else if (byte >= 0x20 && byte != 0x7f) {
       out += c;
     } else {
       char escaped[8];

@@ -336,7 +336,7 @@ class FileReader {
 
  private:
   fs::path checked_path(const std::string& file, const std::string& place) {
-    const fs::path path = folder_ / file;
+    fs::path path = folder_ / file;
     std::error_code error;
     const fs::path real = fs::canonical(path, error);
     const auto fail = [&](const std::string& problem) {

@@ -90,8 +90,8 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   std::uint64_t& read_counter(Operand operand);
   sc_core::sc_time access(Channel& channel, tlm::tlm_command command, std::uint64_t address,
                           std::uint8_t* data, std::uint64_t length);
-  void check_table(const Source& source, const std::uint8_t* bytes) const;
-  void decode(const Source& source, const ByteRange& range, const std::uint8_t* bytes,
+  void check_table(const Source& from, const std::uint8_t* bytes) const;
+  void decode(const Source& from, const ByteRange& range, const std::uint8_t* bytes,
               std::uint64_t first_byte);
   void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
   void take_in(const JobResults& results);

@@ -817,4 +817,6 @@ TEST_CASE("errors: the nearest choice is suggested only where it is near") {
 TEST_CASE("errors: a name from a file cannot break a line") {
   CHECK(printable("plain, \xc3\xa9") == "plain, \xc3\xa9");
   CHECK(printable(std::string_view("a\n\r\t\x1b\x7f\0z", 8)) == "a\\x0a\\x0d\\x09\\x1b\\x7f\\x00z");
+  CHECK(printable("\xc2\x9b"
+                  "31m\xc2\xa0\xc2") == "\\u009b31m\xc2\xa0\xc2");  // CSI as one character
 }

@@ -1,0 +1,35 @@
+// What the pages show of the command's output is what it prints now.
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "tests/testbench/command.h"
+
+namespace dpred::test {
+namespace {
+
+/// As pages show it: indented by four columns, without spaces at the ends of lines.
+std::string indented(const std::string& text) {
+  std::istringstream lines(text);
+  std::string block;
+  for (std::string line; std::getline(lines, line);) {
+    line = "    " + line;
+    block += line.substr(0, line.find_last_not_of(' ') + 1) + '\n';
+  }
+  return block;
+}
+
+bool shows(const std::string& page, const std::vector<std::string>& arguments) {
+  const fs::path root = DPRED_SOURCE_DIR;
+  const std::string block = indented(quiet_output(arguments, root));
+  const std::string whole = block.substr(0, block.find_last_not_of('\n') + 1);
+  INFO(block);
+  return read_file(root / page).find(whole) != std::string::npos;
+}
+
+TEST_CASE("pages show what the command prints", "[command]") {
+  CHECK(shows("README.md", {"run", "workloads/digits/digits_cnn_fix16", "--baseline"}));
+  CHECK(shows("docs/memory-system.md", {"explain", "workloads/digits/digits_cnn_fix16", "--layer", "conv4"}));
+}
+
+}  // namespace
+}  // namespace dpred::test
