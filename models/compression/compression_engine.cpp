@@ -249,20 +249,27 @@ void CompressionEngine::take_in(const JobResults& results) {
   drain_access_.transfer(output_buffer, tlm::TLM_READ_COMMAND, results.buffer_address, drain_staging_.data(),
                          drain_staging_.size(), layer_.elided);
   if (layer_.elided) return;
+  const std::size_t code_bytes = format.bits / 8;
   const std::uint8_t* in = drain_staging_.data();
   for (std::int64_t row = results.rows.begin; row < results.rows.end; ++row) {
-    for (std::int64_t x = 0; x < width; ++x) {
-      for (std::int64_t c = results.channel_begin; c < results.channel_end; c += results.channel_step) {
-        std::int32_t code = *in++;
-        if (format.bits == 16) code |= *in++ << 8;
-        const auto& section =
-            layout.sections()[static_cast<std::size_t>(c / layout.options().slice_channels)];
-        std::vector<std::uint16_t>& values = output_.rows[section.first_row + row];
-        values.resize(static_cast<std::size_t>(section.row_values));
-        values[static_cast<std::size_t>(x * section.channels + c - section.first_channel)] =
-            format.container(code);
+    for (const StreamSection& section : layout.sections()) {
+      const std::int64_t end = std::min(results.channel_end, section.first_channel + section.channels);
+      const std::int64_t before = std::max<std::int64_t>(section.first_channel - results.channel_begin, 0);
+      const std::int64_t first = (before + results.channel_step - 1) / results.channel_step;
+      if (results.channel_begin + first * results.channel_step >= end) continue;
+      std::vector<std::uint16_t>& values = output_.rows[section.first_row + row];
+      values.resize(static_cast<std::size_t>(section.row_values));
+      for (std::int64_t x = 0; x < width; ++x) {
+        const std::uint8_t* code = in + static_cast<std::size_t>(x * channels + first) * code_bytes;
+        const std::int64_t position = x * section.channels - section.first_channel;
+        for (std::int64_t c = results.channel_begin + first * results.channel_step; c < end;
+             c += results.channel_step, code += code_bytes) {
+          values[static_cast<std::size_t>(position + c)] =
+              format.container(code_bytes == 2 ? code[0] | code[1] << 8 : code[0]);
+        }
       }
     }
+    in += static_cast<std::size_t>(width * channels) * code_bytes;
   }
 }
 
