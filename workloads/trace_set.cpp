@@ -286,6 +286,9 @@ Layer read_layer(const JsonField& field, const Entries& entries) {
     const bool gates = layer.op == LayerOp::lstm_h;
     layer_tensor(output, entries, {s.N, gates ? s.K / 4 : s.K, s.OH, s.OW},
                  gates ? "(N,K/4,1,1)" : "(N,K,OH,OW)");
+    if (layer.output == layer.input || layer.output == layer.weight) {
+      output.fail("'" + printable(layer.output) + "' is what the layer reads");
+    }
   }
   layer.bias = layer_vector(field, "bias", entries, s.K, false);
   layer.weight_scales = layer_vector(field, "weight_scales", entries, s.K, true);

@@ -33,9 +33,10 @@ namespace dpred {
 /// it), and no two names share one. Only regular files are read.
 ///
 /// A layer's tensors must have the shapes its dimensions give: input (N,C,H,W), weight (K,C/groups,R,S),
-/// output (N,K,OH,OW), or (N,K/4,1,1) of an lstm_h layer, whose four gates make one value. All operations but
-/// conv and dwconv have H = W = R = S = 1. A tensor that no layer reads or writes, and that `graph` does not
-/// mention (what pooling makes, say), is an error; `graph` isn't read otherwise.
+/// output (N,K,OH,OW), or (N,K/4,1,1) of an lstm_h layer, whose four gates make one value. The output is
+/// neither input nor weight of its layer. All operations but conv and dwconv have H = W = R = S = 1. A tensor
+/// that no layer reads or writes, and that `graph` does not mention (what pooling makes, say), is an error;
+/// `graph` isn't read otherwise.
 ///
 /// Network::hash covers the manifest, then the tensors' files in order of key, then those of `aux`.
 Network read_trace_set(const std::filesystem::path& folder);

@@ -447,6 +447,7 @@ TEST_CASE("trace set: values of the wrong type or out of range") {
        "layers[0].output: tensor 'a0' has shape (2,4,5,6), the layer needs (N,K,OH,OW) = (2,6,2,6)"},
       {"/layers/2/output", "a2",
        "layers[2].output: tensor 'a2' has shape (1,12,1,1), the layer needs (N,K/4,1,1) = (3,2,1,1)"},
+      {"/layers/2/output", "h0", "layers[2].output: 'h0' is what the layer reads"},
       {"/tensors/a0/kind", "wgt", "layers[0].input: tensor 'a0' is of kind wgt, not act"},
       {"/tensors/w0/kind", "act", "tensors.w0.scale: must have one scale"},
       {"/tensors/w2/kind", "act", "layers[1].weight: tensor 'w2' is of kind act, not wgt"},
