@@ -1,17 +1,10 @@
 #include "models/array/layer_schedule.h"
 
 #include <algorithm>
-#include <array>
+
+#include "workloads/divide_up.h"
 
 namespace dpred {
-
-namespace {
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
-}  // namespace
 
 std::int64_t ArrayGeometry::columns_of(const ComputeDesign& design, int bits) const {
   if (columns != 0) return columns;

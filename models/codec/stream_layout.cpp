@@ -3,15 +3,9 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "workloads/divide_up.h"
+
 namespace dpred {
-
-namespace {
-
-std::int64_t divide_up(std::int64_t a, std::int64_t b) {
-  return (a + b - 1) / b;
-}
-
-}  // namespace
 
 StreamRole weight_role(const LayerShape& layer) {
   return layer.depthwise() ? StreamRole::depthwise_weight : StreamRole::weight;

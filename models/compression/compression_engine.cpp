@@ -5,16 +5,14 @@
 #include <stdexcept>
 #include <string>
 
+#include "workloads/divide_up.h"
+
 namespace dpred {
 
 namespace {
 
 std::int64_t groups_of(const StreamLayout& layout, RowRange rows) {
   return rows.rows() * layout.section_of_row(rows.begin).groups_per_row(layout.options().group);
-}
-
-std::uint64_t divide_up(std::uint64_t a, std::uint64_t b) {
-  return (a + b - 1) / b;
 }
 
 }  // namespace
