@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "platform/csv.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -68,16 +69,6 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
 }
 
 }  // namespace
-
-std::string csv_field(std::string_view text) {
-  if (text.find_first_of(",\"\r\n") == std::string_view::npos) return std::string(text);
-  std::string quoted = "\"";
-  for (const char c : text) {
-    if (c == '"') quoted += '"';
-    quoted += c;
-  }
-  return quoted + '"';
-}
 
 std::string layers_csv(const RunResult& result, const DesignPoint& point) {
   std::string csv = "layer,op,macs";

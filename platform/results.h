@@ -10,9 +10,6 @@
 
 namespace dpred {
 
-/// A field of a CSV file, quoted as RFC 4180 has it where it needs to be.
-std::string csv_field(std::string_view text);
-
 /// layers.csv: one row a layer, header first. Columns: docs/contracts.md, "Results".
 std::string layers_csv(const RunResult& result, const DesignPoint& point);
 

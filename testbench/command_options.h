@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "platform/parameters.h"
+#include "platform/command_line.h"
 #include "workloads/network.h"
 
 namespace dpred {

@@ -4,6 +4,7 @@
 #include <iostream>
 #include <set>
 
+#include "platform/csv.h"
 #include "platform/preparation.h"
 #include "platform/results.h"
 #include "testbench/command_options.h"

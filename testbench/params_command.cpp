@@ -2,7 +2,7 @@
 #include <boost/program_options/options_description.hpp>
 #include <iostream>
 
-#include "platform/parameters.h"
+#include "platform/command_line.h"
 #include "testbench/commands.h"
 
 namespace dpred {

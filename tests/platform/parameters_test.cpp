@@ -1,4 +1,4 @@
-#include "platform/parameters.h"
+#include "platform/command_line.h"
 
 #include <sys/stat.h>
 #include <unistd.h>

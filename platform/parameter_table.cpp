@@ -1,0 +1,87 @@
+// Every parameter of the program: a new one is one entry here.
+#include "models/array/design.h"
+#include "models/codec/codec.h"
+#include "models/dram/preset.h"
+#include "platform/parameters.h"
+
+namespace dpred {
+
+namespace {
+
+constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
+constexpr std::int64_t gibibyte = std::int64_t{1} << 30;
+
+/// The one description of every parameter. Choices that a model defines come from the model's own list.
+std::vector<ParameterSpec> all_parameters() {
+  const auto integer = integer_parameter;
+  const auto choice = choice_parameter;
+  const auto text = text_parameter;
+  return {
+      choice("array.design", "dpred-stripes", compute_design_names(), "Design of the processing array."),
+      integer("array.lanes", 16, {1, 1024}, "",
+              "Values of one filter and one window that are multiplied and added at a time."),
+      integer("array.rows", 16, {1, 4096}, "",
+              "Filter rows per tile of the bit-parallel array of equal peak throughput."),
+      integer("array.tiles", 4, {1, 4096}, "", "Tiles of the array."),
+      integer("array.columns", 0, {0, 1024}, "",
+              "Window columns per tile; 0 means value bits / bits per cycle where activations are serial, "
+              "else 1."),
+      choice("array.bits_per_cycle", "1", {"1", "2", "4"},
+             "Bits of a value that a serial design processes per cycle."),
+      choice("array.widths", "any", {"any", "even", "pow2"},
+             "Widths at which a serial design can process a group: any, even ones, or powers of two."),
+      integer("array.column_registers", 0, {0, 1024}, "",
+              "Registers that let a column of the array run ahead of the slowest one; 0 keeps the columns in "
+              "step."),
+      integer("array.clock_mhz", 1000, {1, 10000}, "MHz",
+              "Clock of the array, of the buffers and of the compression engine."),
+
+      choice(
+          "codec.name", "dpred", codec_names(),
+          "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values."),
+      integer("codec.group", 16, {1, 256}, "", "Values of a group, which share one width."),
+      choice("codec.zero_vector", "auto", {"auto", "always", "never"},
+             "Whether a bit per value marks the zeros, which are then not stored; auto uses it where it "
+             "saves space."),
+      integer("codec.slice_channels", 64, {1, 65536}, "", "Channels of a slice of activations."),
+      integer("codec.block_values", 1024, {1, 1048576}, "",
+              "Values that a block of activations has at least; a block can be decoded on its own."),
+      integer("codec.block_filters", 16, {1, 65536}, "", "Filters of a block of weights."),
+
+      choice("dram.preset", "lpddr4-3200", dram::preset_names(),
+             "Off-chip memory; ideal has no latency and no limit of bandwidth."),
+      integer("dram.channels", 1, {1, 64}, "", "Channels of the off-chip memory, a power of two."),
+      text("dram.mapping", "",
+           "Order of the address bits; empty means the order that belongs to the preset."),
+
+      integer("buffer.activation_bytes", 262144, {64, gibibyte}, "bytes",
+              "Capacity of the activation buffer."),
+      integer("buffer.weight_bytes", 262144, {64, gibibyte}, "bytes", "Capacity of the weight buffer."),
+      integer("buffer.output_bytes", 65536, {64, gibibyte}, "bytes", "Capacity of the output buffer."),
+
+      integer("engine.decoders", 0, {0, 65536}, "",
+              "Decoders per operand, each of one group per array cycle; 0 means as many as are needed."),
+      integer("engine.encoders", 0, {0, 65536}, "",
+              "Encoders of results, each of one group per array cycle; 0 means as many as are needed."),
+      integer("engine.detect_latency", 2, {0, 1000}, "array cycles",
+              "Latency of the width detector at the encoder: OR trees and leading-one detector."),
+      integer("engine.request_bytes", 512, {64, mebibyte}, "bytes",
+              "Longest read or write at the memory socket at the fidelity lt."),
+      integer("engine.outstanding", 8, {1, 1024}, "requests",
+              "Requests that may be under way at the memory socket."),
+
+      choice("sim.fidelity", "lt", {"lt"}, "Abstraction of the simulation: lt is loosely timed."),
+      choice(
+          "sim.data", "carried", {"carried", "elided"},
+          "Whether transactions carry the tensors' bytes; elided moves only addresses, lengths and times."),
+  };
+}
+
+}  // namespace
+
+const ParameterRegistry& registry() {
+  static const ParameterRegistry the_registry(all_parameters());
+  return the_registry;
+}
+
+}  // namespace dpred
