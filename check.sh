@@ -1,17 +1,19 @@
 #!/usr/bin/env bash
-# Installs, builds and tests everything. Can be repeated: what is installed and built stays.
+# Installs, builds and runs every test but those that are marked as long and those that need real trace sets.
+# Can be repeated: what is installed and built stays.
 set -euo pipefail
 root=$(CDPATH="" cd -- "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 # shellcheck source=tests/support/setup.sh
 source "$root/tests/support/setup.sh"
 
 usage="usage: ./check.sh [--fast] [--tidy] [--long]
-Installs the packages that are missing (with sudo unless run as root), builds and runs all tests.
+Installs the packages that are missing (with sudo unless run as root), builds and runs every test but
+those that are marked as long and those that need real trace sets.
   --fast  the release build only: no sanitizers, no build without SystemC
-  --tidy  clang-tidy over all sources too
+  --tidy  clang-tidy over all sources but the tests too
   --long  also the tests that are tagged [.long]
-Tests of real trace sets read them from the folder DPRED_TRACES. Where it is unset they are skipped,
-which is a failure if CI=true."
+Where the folder of real trace sets is named in DPRED_TRACES, their tests run too. Where it is unset
+they are skipped, which is a failure if CI=true."
 
 fast=0 tidy=0 long=0
 for option in "$@"; do
@@ -137,7 +139,8 @@ fi
 
 step "Summary, after $((SECONDS / 60)) min $((SECONDS % 60)) s" "summing up"
 printf '%s\n' "${summary[@]}"
-((skipped == 0)) || echo "skipped: see the lists above; DPRED_TRACES=FOLDER runs the tests that need trace sets"
+((skipped == 0)) ||
+  echo "skipped: see the lists above; DPRED_TRACES=FOLDER runs the tests that need trace sets"
 current_step=
 echo
 echo "$passed passed, $failed failed"

@@ -7,7 +7,8 @@ source "$root/tests/support/setup.sh"
 
 usage="usage: ./quickstart.sh
 Installs the packages that are missing (with sudo unless run as root), builds dpred in build/release
-and simulates the bundled network. ./check.sh installs, builds and tests everything."
+and simulates the bundled network. ./check.sh installs, builds and runs every test but those that
+are marked as long and those that need real trace sets."
 case ${1:-} in
   "") ;;
   -h | --help) echo "$usage"; exit 0 ;;
@@ -38,11 +39,15 @@ Every tensor in the simulated memory was decoded again and compared with its val
 Results in $root:
   $results/int8/layers.csv    summary.json
   $results/fix16/layers.csv   summary.json
+layers.csv is this array with compression. summary.json has the totals, also those of the baselines:
+this array and a bit-parallel one, both without compression.
 
 From there, try next:
   $dpred explain ${workloads}_fix16 --layer conv2
   $dpred compress ${workloads}_int8
-  $dpred run ${workloads}_int8 --array.design=dpred-loom
-  $dpred params                # everything that can be set
-  ./check.sh                                        # builds and runs all tests
+  $dpred run ${workloads}_fix16 \\
+      --config platform/presets/edge.ini --array.design=dpred-loom
+                                          # an array small enough for Loom: see docs/array.md
+  $dpred params    # everything that can be set
+  ./check.sh                              # builds and runs the tests
 END

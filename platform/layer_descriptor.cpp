@@ -116,9 +116,24 @@ void require(bool holds, const char* what) {
   if (!holds) throw InputError(std::string("layer descriptor: ") + what);
 }
 
-std::int64_t outputs(std::int64_t in, std::int64_t pads, std::int64_t kernel, std::int64_t dilation,
-                     std::int64_t stride) {
-  return (in + pads - dilation * (kernel - 1) - 1) / stride + 1;
+/// Whether the product of the factors, all at least 1, fits 63 bits.
+bool fits(std::initializer_list<std::int64_t> factors) {
+  std::int64_t product = 1;
+  for (const std::int64_t factor : factors) {
+    if (__builtin_mul_overflow(product, factor, &product)) return false;
+  }
+  return true;
+}
+
+void check_operand(const OperandDescriptor& operand, bool is_input) {
+  const ValueFormat& values = operand.format.values;
+  require(values.bits == 8 || values.bits == 16, "bits is not 8 or 16");
+  const std::int32_t lowest = values.code_is_signed ? -(1 << (values.bits - 1)) : 0;
+  const std::int32_t highest = lowest + static_cast<std::int32_t>(values.mask());
+  require(values.zero_point >= lowest && values.zero_point <= highest,
+          "zero_point is not in the range of the stored type");
+  require(operand.width <= values.bits + 1 && (operand.width >= 1 || !is_input),
+          "width is not from 1 to bits + 1");
 }
 
 }  // namespace
@@ -138,18 +153,21 @@ LayerDescriptor LayerDescriptor::from_bytes(const std::array<std::uint8_t, size>
   visit_fields(reader, d);
   const LayerShape& s = d.shape;
   require(s.C % s.groups == 0 && s.K % s.groups == 0, "groups divides neither C nor K, or only one of them");
-  require(s.dilation[0] * (s.R - 1) < s.H + s.pad_tblr[0] + s.pad_tblr[1] &&
-              s.OH == outputs(s.H, s.pad_tblr[0] + s.pad_tblr[1], s.R, s.dilation[0], s.stride[0]),
+  require(s.OH == output_extent(s.H, s.pad_tblr[0] + s.pad_tblr[1], s.R, s.dilation[0], s.stride[0]),
           "OH does not fit H, R, padding, dilation and stride");
-  require(s.dilation[1] * (s.S - 1) < s.W + s.pad_tblr[2] + s.pad_tblr[3] &&
-              s.OW == outputs(s.W, s.pad_tblr[2] + s.pad_tblr[3], s.S, s.dilation[1], s.stride[1]),
+  require(s.OW == output_extent(s.W, s.pad_tblr[2] + s.pad_tblr[3], s.S, s.dilation[1], s.stride[1]),
           "OW does not fit W, S, padding, dilation and stride");
   require(!s.recurrent || s.OH * s.OW == 1, "a recurrent layer has one output position a step");
-  require(d.output_channels <= s.K, "output_channels is larger than K");
-  for (const OperandDescriptor* operand : {&d.activation, &d.weight, &d.output}) {
-    require(operand->format.values.bits != 0 && operand->format.values.bits % 8 == 0, "bits is not 8 or 16");
-  }
-  require(d.activation.width >= 1 && d.weight.width >= 1, "an operand's width is 0");
+  require(fits({s.N, s.C, s.H, s.W}) && fits({s.N, s.K, s.OH, s.OW, s.R, s.S, s.channels_per_group()}),
+          "the dimensions are too large");
+  require(d.output_channels == 0 || d.output_channels == s.K || d.output_channels * 4 == s.K,
+          "output_channels is not 0, K or K / 4");
+  check_operand(d.activation, true);
+  check_operand(d.weight, true);
+  check_operand(d.output, false);
+  require(d.weight.format.values.bits == d.activation.format.values.bits &&
+              d.output.format.values.bits == d.activation.format.values.bits,
+          "the operands differ in bits");
   return d;
 }
 

@@ -24,7 +24,8 @@ struct OperandDescriptor {
   std::uint8_t width = 0;           ///< profiled precision of the centred values: Pa, Pw; 1..B+1
 };
 
-/// One layer. Everything the accelerator needs beside the parameters it is built with.
+/// One layer, as a driver describes it. Beside it the host hands over a LayerModel (sequencer.h), which the
+/// sequencer compares with it.
 struct LayerDescriptor {
   static constexpr std::uint32_t magic = 0x44505231;  ///< "1RPD" in memory
   static constexpr std::uint32_t size = 256;          ///< bytes, aligned to itself

@@ -33,7 +33,7 @@ std::string describe(const Plan& plan, const PlannerInput& input, const BufferSi
   const auto capacity = [](std::uint64_t bytes, bool resident) { return resident ? bytes : bytes / 2; };
   const auto use = [&](std::uint64_t used, std::uint64_t bytes, bool resident) {
     return fmt::format("{} of {} bytes of {}", used, capacity(bytes, resident),
-                       resident ? "its buffer, where it stays" : "half its buffer");
+                       resident ? "its buffer, resident" : "half its buffer");
   };
   std::string text = fmt::format(
       "  order        {}, {} jobs, bands of {} output rows\n"

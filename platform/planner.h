@@ -28,8 +28,9 @@ struct PlannerInput {
   std::int64_t lanes = 16;  ///< channels of a brick
 };
 
-/// The plan with the least traffic. Ties: the least that cannot overlap (first fills and last drain), weights
-/// outer, fewer jobs. It depends on the values only through the sizes of blocks, and not on memory speed.
+/// The plan with the least traffic. Ties: at most 16 bands, the least that cannot overlap (first fills and
+/// last drain), weights outer, fewer jobs. It depends on the values only through the sizes of blocks, and not
+/// on memory speed.
 ///
 /// Jobs are whole filter sets (or a part of one, where one is too large) x bands of output rows, over all
 /// input channels. InputError if half a buffer can't hold the smallest such job: says which and how much.

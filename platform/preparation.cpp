@@ -23,7 +23,6 @@ WidthRounding width_rounding(const std::string& name) {
 
 StreamOptions stream_options(const Parameters& parameters) {
   StreamOptions options;
-  options.group = parameters.integer("codec.group");
   options.slice_channels = parameters.integer("codec.slice_channels");
   options.block_values = parameters.integer("codec.block_values");
   options.block_filters = parameters.integer("codec.block_filters");
@@ -39,6 +38,7 @@ CodecOptions codec_options(const Parameters& parameters) {
 }
 
 DesignPoint::DesignPoint(const Parameters& p) {
+  // A parameter is read where it acts; what is not read is said so.
   const auto unsigned_of = [&](const char* key) { return static_cast<std::uint64_t>(p.integer(key)); };
   design = &find_compute_design(p.text("array.design"));
   geometry.lanes = p.integer("array.lanes");
@@ -47,32 +47,36 @@ DesignPoint::DesignPoint(const Parameters& p) {
   geometry.columns = p.integer("array.columns");
   if (design->serial_activations()) {
     geometry.bits_per_cycle = p.integer("array.bits_per_cycle");
-    geometry.column_registers = p.integer("array.column_registers");
     geometry.widths = width_rounding(p.text("array.widths"));
   }
+  // Columns that all take the same time have nothing to wait for.
+  if (design->activation == WidthSource::brick)
+    geometry.column_registers = p.integer("array.column_registers");
   clock_mhz = unsigned_of("array.clock_mhz");
 
   codec = &find_codec(p.text("codec.name"));
-  const std::vector<std::string> names = codec_names();
-  codec_index =
-      static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec->name()) - names.begin());
   stream = stream_options(p);
-  if (codec->name() != "raw") codec_options = dpred::codec_options(p);
+  if (codec->name() != "raw") {
+    codec_options = dpred::codec_options(p);
+    stream.group = p.integer("codec.group");
+    decoders = unsigned_of("engine.decoders");
+    encoders = unsigned_of("engine.encoders");
+    detect_latency = unsigned_of("engine.detect_latency");
+  }
 
   buffers.activation = unsigned_of("buffer.activation_bytes");
   buffers.weight = unsigned_of("buffer.weight_bytes");
   buffers.output = unsigned_of("buffer.output_bytes");
 
   dram_preset = p.text("dram.preset");
-  dram_mapping = p.text("dram.mapping");
-  dram_channels = static_cast<int>(p.integer("dram.channels"));
-  burst_bytes = dram::find_preset(dram_preset).organisation.burst_bytes;
-
-  request_bytes = unsigned_of("engine.request_bytes");
-  outstanding = unsigned_of("engine.outstanding");
-  decoders = unsigned_of("engine.decoders");
-  encoders = unsigned_of("engine.encoders");
-  detect_latency = unsigned_of("engine.detect_latency");
+  const dram::Preset& preset = dram::find_preset(dram_preset);
+  burst_bytes = preset.organisation.burst_bytes;
+  if (!preset.ideal) {
+    dram_mapping = p.text("dram.mapping");
+    dram_channels = static_cast<int>(p.integer("dram.channels"));
+    request_bytes = unsigned_of("engine.request_bytes");
+    outstanding = unsigned_of("engine.outstanding");
+  }
   p.text("sim.fidelity");  // one choice so far: lt
   elided = p.text("sim.data") == "elided";
 }
@@ -83,8 +87,8 @@ TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOp
       profile(profile_of(values)),
       layout(role, values.shape, options),
       widths(WidthMap::of(values, profile.format, layout)),
-      coded(codec.plan({layout, profile.format, widths, codec_options, &values})),
-      raw(find_codec("raw").plan({layout, profile.format, widths, codec_options, &values})) {}
+      coded(codec.plan({layout, profile.format, widths, codec_options})),
+      raw(find_codec("raw").plan({layout, profile.format, widths, codec_options})) {}
 
 Preparation::Preparation(const Network& network, const DesignPoint& point)
     : network_(network), point_(point) {
@@ -139,7 +143,7 @@ OperandDescriptor Preparation::describe(const StoredTensor& stored) const {
   operand.table_address = stored.table_address;
   operand.bytes = plan.stream_bytes();
   operand.table_bytes = static_cast<std::uint32_t>(plan.table_bytes());
-  operand.codec = point_.codec_index;
+  operand.codec = codec_index(*point_.codec);
   operand.format = plan.format;
   operand.width = static_cast<std::uint8_t>(stored.stream->profile.width);
   return operand;

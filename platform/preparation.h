@@ -22,7 +22,6 @@ struct DesignPoint {
   const ComputeDesign* design = nullptr;
   ArrayGeometry geometry;
   const Codec* codec = nullptr;
-  std::uint8_t codec_index = 0;
   CodecOptions codec_options;
   StreamOptions stream;
   BufferSizes buffers;
@@ -30,14 +29,16 @@ struct DesignPoint {
   int dram_channels = 1;
   std::uint64_t burst_bytes = 64;
   std::uint64_t clock_mhz = 1000;
-  std::uint64_t request_bytes = 0, outstanding = 0, decoders = 0, encoders = 0, detect_latency = 0;
+  std::uint64_t request_bytes = 512, outstanding = 8;
+  std::uint64_t decoders = 0, encoders = 0, detect_latency = 2;
   bool elided = false;
 
   /// Marks what it reads. InputError for combinations that cannot be.
   explicit DesignPoint(const Parameters& parameters);
 };
 
-/// Parameters of the codec alone, for commands that need no more.
+/// Parameters of the codec alone, for commands that need no more. Without the group, which codecs have for
+/// themselves.
 StreamOptions stream_options(const Parameters& parameters);
 CodecOptions codec_options(const Parameters& parameters);
 

@@ -23,9 +23,13 @@ struct Rates {
         gb_per_s(time_us > 0 ? 1e-3 * static_cast<double>(bytes) / time_us : 0) {}
 };
 
-constexpr CycleCause causes[] = {CycleCause::compute,      CycleCause::stall_activation,
-                                 CycleCause::stall_weight, CycleCause::stall_output,
-                                 CycleCause::stall_codec,  CycleCause::overhead};
+/// All causes, in the order of their columns.
+std::vector<CycleCause> all_causes() {
+  std::vector<CycleCause> causes;
+  for (std::size_t i = 0; i < cycle_causes; ++i)
+    causes.push_back(static_cast<CycleCause>(i));
+  return causes;
+}
 
 double ratio(std::uint64_t a, std::uint64_t b) {
   return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b);
@@ -50,7 +54,7 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
   const Rates rates(ledger.total(), result.macs(), traffic.total(), point.clock_mhz);
   nlohmann::ordered_json totals;
   totals["macs"] = result.macs();
-  for (const CycleCause cause : causes)
+  for (const CycleCause cause : all_causes())
     totals[std::string(to_string(cause)) + "_cycles"] = ledger.of(cause);
   totals["total_cycles"] = ledger.total();
   totals["activation_read_bytes"] = traffic.activation_read_bytes;
@@ -72,7 +76,7 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
 
 std::string layers_csv(const RunResult& result, const DesignPoint& point) {
   std::string csv = "layer,op,macs";
-  for (const CycleCause cause : causes)
+  for (const CycleCause cause : all_causes())
     csv += fmt::format(",{}_cycles", to_string(cause));
   csv +=
       ",total_cycles,activation_read_bytes,weight_read_bytes,output_write_bytes,raw_activation_read_bytes,"
@@ -83,7 +87,7 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
     const Traffic& raw = layer.raw_traffic;
     const Rates rates(layer.ledger.total(), layer.macs, bytes.total(), point.clock_mhz);
     csv += fmt::format("{},{},{}", csv_field(layer.name), csv_field(layer.op), layer.macs);
-    for (const CycleCause cause : causes)
+    for (const CycleCause cause : all_causes())
       csv += fmt::format(",{}", layer.ledger.of(cause));
     csv += fmt::format(",{},{},{},{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}\r\n", layer.ledger.total(),
                        bytes.activation_read_bytes, bytes.weight_read_bytes, bytes.output_write_bytes,
@@ -104,6 +108,9 @@ std::string summary_json(const RunResult& result, const Network& network, const 
                          {"source", network.source}, {"layers", network.layers.size()}};
   summary["totals"] = totals_json(result, point);
   summary["fill_cycles_per_layer"] = result.fill_cycles;
+  summary["memory"] = {{"bursts_read", result.bursts_read},
+                       {"bursts_written", result.bursts_written},
+                       {"row_hit_rate", result.row_hit_rate}};
   if (baselines != nullptr) {
     nlohmann::ordered_json others;
     const std::uint64_t cycles = result.ledger().total();

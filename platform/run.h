@@ -23,9 +23,11 @@ struct LayerResult {
 
 struct RunResult {
   std::vector<LayerResult> layers;
-  std::uint64_t control_read_bytes = 0;  ///< descriptors
-  std::uint64_t fill_cycles = 0;         ///< of a layer, on an ideal memory
-  std::vector<std::string> mismatches;   ///< tensors in memory that do not decode to their values
+  std::uint64_t control_read_bytes = 0;               ///< descriptors
+  std::uint64_t fill_cycles = 0;                      ///< of a layer, on an ideal memory
+  std::uint64_t bursts_read = 0, bursts_written = 0;  ///< that the memory served
+  double row_hit_rate = 0;                            ///< of them; 1 on an ideal memory
+  std::vector<std::string> mismatches;  ///< tensors in memory that do not decode to their values
 
   std::uint64_t macs() const;
   Ledger ledger() const;
@@ -39,6 +41,7 @@ using Progress = std::function<void(std::size_t)>;
 /// Simulates the network once and, for `binds_next`, each layer again with the resource that binds it ideal.
 /// With data carried, every tensor in memory is decoded and compared afterwards. One call a process: SystemC
 /// has one simulation. TransportError, StreamError or std::runtime_error if the platform fails.
-RunResult simulate(const Preparation& preparation, const Progress& progress = {});
+/// Without `find_next`, `binds_next` stays what binds.
+RunResult simulate(const Preparation& preparation, const Progress& progress = {}, bool find_next = true);
 
 }  // namespace dpred

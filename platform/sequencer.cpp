@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <string>
+#include <utility>
 
 #include "models/buffer/on_chip_buffer.h"
+#include "workloads/error.h"
 
 namespace dpred {
 
@@ -20,18 +23,49 @@ std::uint64_t Sequencer::fill_cycles(const SequencerConfig& config, bool coded_o
 }
 
 void Sequencer::wait_until(const std::size_t& progress, std::size_t jobs) {
-  while (progress < jobs)
-    wait_for_progress();
-}
-
-void Sequencer::wait_for_progress() {
-  wait(progress_);
-  if (failure_) std::rethrow_exception(failure_);
+  for (;;) {
+    if (failure_) std::rethrow_exception(failure_);
+    if (progress >= jobs) return;
+    wait(progress_);
+  }
 }
 
 void Sequencer::advance(std::size_t& progress, std::size_t jobs) {
   progress = jobs;
   progress_.notify(sc_core::SC_ZERO_TIME);
+}
+
+void Sequencer::fail(std::exception_ptr failure) {
+  if (!failure_) failure_ = std::move(failure);
+  progress_.notify(sc_core::SC_ZERO_TIME);
+}
+
+/// The model knows layouts, sizes and results beside the descriptor; both must speak of the same layer.
+void Sequencer::check_descriptor() const {
+  const auto require = [](bool holds, const char* what) {
+    if (!holds)
+      throw InputError(std::string("layer descriptor: ") + what + " is not that of the layer in memory");
+  };
+  const auto check = [&](const OperandDescriptor& operand, const StreamDirectory& stream,
+                         const Shape& shape) {
+    const StreamPlan& plan = stream.plan();
+    require(stream.layout().shape() == shape, "a tensor's shape");
+    require(operand.format.mode == plan.format.mode, "a stream's mode");
+    require(operand.format.values == plan.format.values, "a tensor's format");
+    require(layer_.stream == stream.layout().options(), "the cut into groups, slices and blocks");
+    require(operand.table_bytes >= plan.table_bytes(), "a table's size");
+  };
+  check(layer_.activation, *model_->streams.activation, layer_.shape.input());
+  check(layer_.weight, *model_->streams.weight, layer_.shape.weight());
+  require(layer_.activation.bytes == model_->streams.activation->stream_bytes() &&
+              layer_.weight.bytes == model_->streams.weight->stream_bytes(),
+          "a stream's size");
+  require((layer_.output_channels > 0) == (model_->streams.output != nullptr), "whether there is an output");
+  if (model_->streams.output != nullptr) {
+    check(layer_.output, *model_->streams.output, layer_.output_shape());
+    require(model_->results != nullptr && model_->results->shape == layer_.output_shape(),
+            "the results' shape");
+  }
 }
 
 void Sequencer::begin_layer(const LayerDescriptor& layer) {
@@ -67,26 +101,52 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
 Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if) {
   const std::uint64_t start_cycle = clock_.cycle_at(sc_core::sc_time_stamp());
   std::array<std::uint8_t, LayerDescriptor::size> bytes{};
-  engine->read_memory(descriptor_address, bytes.data(), bytes.size());
+  engine->read_memory(descriptor_address, bytes.data(), bytes.size(), what_if.ideal_memory);
   layer_ = LayerDescriptor::from_bytes(bytes);
   model_ = &model;
   what_if_ = what_if;
+  check_descriptor();
   ledger_ = Ledger{};
   states_.assign(model.plan->jobs.size(), JobState{});
   filled_ = computed_ = drained_ = 0;
-  output_finished_ = false;
+  output_done_ = sc_core::SC_ZERO_TIME;
   failure_ = nullptr;
   begin_layer(layer_);
+  running_ = 2;
   start_.notify(sc_core::SC_ZERO_TIME);
 
-  const std::uint64_t latency = 2 * OnChipBuffer::access_cycles;
   std::uint64_t end = start_cycle;
-  for (std::size_t j = 0; j < model.plan->jobs.size(); ++j) {
-    const Job& job = model.plan->jobs[j];
+  try {
+    end = compute_layer(start_cycle);
+  } catch (const sc_core::sc_unwind_exception&) {
+    throw;  // the kernel ends the process
+  } catch (...) {
+    fail(std::current_exception());
+  }
+  // A failed layer too leaves no process behind that would disturb the next one.
+  while (running_ > 0)
+    wait(progress_);
+  if (failure_) std::rethrow_exception(failure_);
+
+  end = std::max(end, clock_.cycle_at(output_done_));
+  const bool coded_output = model.streams.output != nullptr && model.streams.output->plan().has_table();
+  if (coded_output) end += config_.detect_latency;
+  ledger_.charge(CycleCause::overhead, end - start_cycle - ledger_.total());
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
+  return ledger_;
+}
+
+/// Returns the cycle in which the last job's last step ends.
+std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
+  const std::vector<Job>& jobs = model_->plan->jobs;
+  std::uint64_t end = start_cycle;
+  for (std::size_t j = 0; j < jobs.size(); ++j) {
+    const Job& job = jobs[j];
     wait_until(filled_, j + 1);
     if (j >= 2) wait_until(drained_, j - 1);  // its half of the output buffer
     std::uint64_t begin = charge_wait(j, end);
-    if (j == 0) begin += latency;
+    if (j == 0) begin += 2 * OnChipBuffer::access_cycles;
     if (job.activations) array->take_activations({job.activations->rows, job.activations->buffer_address});
     if (job.weights) array->take_weights({job.weights->rows, job.weights->buffer_address});
     const LayerSchedule& schedule = array->schedule();
@@ -103,18 +163,7 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
                          results.buffer_address);
     advance(computed_, j + 1);
   }
-  while (!output_finished_)
-    wait_for_progress();
-
-  end = std::max(end, clock_.cycle_at(output_done_));
-  const bool coded_output = layer_.output_channels > 0 && model.streams.output != nullptr &&
-                            model.streams.output->plan().has_table();
-  if (coded_output) end += config_.detect_latency;
-  const std::uint64_t total = end - start_cycle;
-  ledger_.charge(CycleCause::overhead, total - ledger_.total());
-  const sc_core::sc_time now = sc_core::sc_time_stamp();
-  if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
-  return ledger_;
+  return end;
 }
 
 /// The first cycle in which the job can start; waiting from `from` on is charged to what arrives last.
@@ -136,7 +185,6 @@ std::uint64_t Sequencer::charge_wait(std::size_t job, std::uint64_t from) {
     const DrainTimes& drain = states_[job - 2].drain;
     encoding_until = clock_.cycle_at(drain.encoded);
     operands[2].ready = clock_.cycle_at(drain.written);
-    operands[2].at_engine = operands[2].ready;
   }
   const Operand* last = &operands[0];
   for (const Operand& operand : operands) {
@@ -188,9 +236,10 @@ void Sequencer::serve(Work&& work) {
     } catch (const sc_core::sc_unwind_exception&) {
       throw;  // the kernel ends the process
     } catch (...) {
-      failure_ = std::current_exception();
-      progress_.notify(sc_core::SC_ZERO_TIME);
+      fail(std::current_exception());
     }
+    --running_;
+    progress_.notify(sc_core::SC_ZERO_TIME);
   }
 }
 
@@ -209,6 +258,7 @@ void Sequencer::fill_layer() {
   if (tables > sc_core::sc_time_stamp()) wait(tables - sc_core::sc_time_stamp());
   const std::vector<Job>& jobs = model_->plan->jobs;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
+    if (failure_) return;  // the layer is over
     JobState& state = states_[j];
     const auto place_is_free = [&](const Fill& fill) {
       if (fill.after_job) wait_until(computed_, static_cast<std::size_t>(*fill.after_job) + 1);
@@ -242,8 +292,6 @@ void Sequencer::drain_layer() {
     advance(drained_, j + 1);
   }
   output_done_ = engine->finish_output();
-  output_finished_ = true;
-  progress_.notify(sc_core::SC_ZERO_TIME);
 }
 
 }  // namespace dpred

@@ -45,8 +45,9 @@ class Sequencer : public sc_core::sc_module {
   Sequencer(const sc_core::sc_module_name& name, const SequencerConfig& config);
 
   /// Runs one layer from its descriptor in memory to its last result in memory; returns where the array
-  /// cycles went. To be called from an SC_THREAD. InputError if the descriptor is none; TransportError and
-  /// StreamError as memory and streams give cause.
+  /// cycles went. To be called from an SC_THREAD. InputError if the descriptor is none, or not that of the
+  /// model; TransportError, StreamError and std::runtime_error as memory, streams and array give cause. The
+  /// next layer may be run after a failure.
   Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if);
 
   /// Cycles of `total` beyond compute with an ideal memory and default engine: the pipeline's length.
@@ -68,9 +69,11 @@ class Sequencer : public sc_core::sc_module {
   void serve(Work&& work);
   void fill_layer();
   void drain_layer();
+  void check_descriptor() const;
   void begin_layer(const LayerDescriptor& layer);
+  std::uint64_t compute_layer(std::uint64_t start_cycle);
+  void fail(std::exception_ptr failure);
   void wait_until(const std::size_t& progress, std::size_t jobs);
-  void wait_for_progress();
   void advance(std::size_t& progress, std::size_t jobs);
   std::uint64_t charge_wait(std::size_t job, std::uint64_t from);
   JobResults results_of(std::size_t index) const;
@@ -85,8 +88,8 @@ class Sequencer : public sc_core::sc_module {
   sc_core::sc_time output_done_;
   // Jobs whose fills are issued, whose last step is over, whose results are drained.
   std::size_t filled_ = 0, computed_ = 0, drained_ = 0;
-  bool output_finished_ = false;
-  std::exception_ptr failure_;  ///< of the fill or the drain process
+  int running_ = 0;             ///< of the fill and the drain process
+  std::exception_ptr failure_;  ///< what ended the layer in one of the processes
   sc_core::sc_event start_, progress_;
 };
 

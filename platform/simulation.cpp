@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <systemc>
 
+#include "models/codec/offset_table.h"
 #include "models/dram/dram.h"
 #include "platform/accelerator.h"
 #include "platform/run.h"
@@ -43,27 +44,28 @@ class HostMemory {
 
  private:
   void transfer(tlm::tlm_command command, std::uint64_t address, std::uint8_t* data, std::size_t length) {
-    if (length == 0) return;
-    payload_.set_command(command);
-    payload_.set_address(address);
-    payload_.set_data_ptr(data);
-    payload_.set_data_length(static_cast<unsigned int>(length));
-    payload_.set_streaming_width(static_cast<unsigned int>(length));
-    if (socket_->transport_dbg(payload_) != length)
-      throw std::runtime_error("the memory is smaller than it says");
+    constexpr std::size_t longest = std::size_t{1} << 30;  // a payload's length has 32 bits
+    for (std::size_t at = 0; at < length; at += longest) {
+      const std::size_t part = std::min(longest, length - at);
+      if (access_.debug_transfer(socket_, command, address + at, data + at, part) != part) {
+        throw std::runtime_error("the memory is smaller than it says");
+      }
+    }
   }
 
   tlm::tlm_initiator_socket<>& socket_;
-  tlm::tlm_generic_payload payload_;
+  MemoryAccess access_;
 };
 
 /// Two initiators, one memory: the accelerator's accesses and the host's debug accesses.
 class Testbed : public sc_core::sc_module {
  public:
-  Testbed(const sc_core::sc_module_name& name, const Preparation& preparation, const Progress& progress)
+  Testbed(const sc_core::sc_module_name& name, const Preparation& preparation, const Progress& progress,
+          bool find_next)
       : sc_module(name),
         preparation_(preparation),
         progress_(progress),
+        find_next_(find_next),
         accelerator_("accelerator", accelerator_config(preparation.point())),
         memory_("memory", dram::find_preset(preparation.point().dram_preset),
                 preparation.point().dram_mapping, preparation.point().dram_channels),
@@ -105,13 +107,17 @@ class Testbed : public sc_core::sc_module {
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
       row.traffic.output_write_bytes = after.output_write_bytes - before.output_write_bytes;
       row.raw_traffic = layer.raw_traffic;
-      row.binds = row.ledger.binds();
+      row.binds = row.binds_next = row.ledger.binds();
       result.layers.push_back(std::move(row));
       if (progress_) progress_(i + 1);
     }
     result.control_read_bytes = accelerator_.traffic().control_read_bytes;
+    const dram::Statistics served = memory_.statistics();
+    result.bursts_read = served.read.bursts;
+    result.bursts_written = served.write.bursts;
+    result.row_hit_rate = served.row_hit_rate();
     if (!elided) check_memory();
-    find_next_bounds();
+    if (find_next_) find_next_bounds();
   }
 
   void write_memory() {
@@ -129,12 +135,7 @@ class Testbed : public sc_core::sc_module {
       EncodedTensor encoded =
           encode(*preparation_.point().codec, stream.layout, stream.coded, *stream.tensor);
       host_.write(stored->address, std::move(encoded.stream));
-      std::vector<std::uint8_t> table;
-      for (const std::uint32_t offset : encoded.table) {
-        for (int i = 0; i < 4; ++i)
-          table.push_back(static_cast<std::uint8_t>(offset >> (8 * i)));
-      }
-      host_.write(stored->table_address, std::move(table));
+      host_.write(stored->table_address, offset_table_bytes(encoded.table));
     }
   }
 
@@ -145,11 +146,7 @@ class Testbed : public sc_core::sc_module {
       const std::vector<std::uint8_t> bytes = host_.read(stored->address, stream.coded.stream_bytes());
       const std::vector<std::uint8_t> table_bytes =
           host_.read(stored->table_address, stream.coded.table_bytes());
-      std::vector<std::uint32_t> table;
-      for (std::size_t i = 0; i < table_bytes.size(); i += 4) {
-        table.push_back(table_bytes[i] | std::uint32_t{table_bytes[i + 1]} << 8 |
-                        std::uint32_t{table_bytes[i + 2]} << 16 | std::uint32_t{table_bytes[i + 3]} << 24);
-      }
+      const std::vector<std::uint32_t> table = offsets_from_table(table_bytes.data(), table_bytes.size() / 4);
       Tensor decoded = *stream.tensor;
       std::fill(decoded.data.begin(), decoded.data.end(), std::uint8_t{0});
       try {
@@ -194,6 +191,7 @@ class Testbed : public sc_core::sc_module {
 
   const Preparation& preparation_;
   const Progress& progress_;
+  bool find_next_;
   Accelerator accelerator_;
   dram::Dram memory_;
   HostMemory host_;
@@ -201,8 +199,8 @@ class Testbed : public sc_core::sc_module {
 
 }  // namespace
 
-RunResult simulate(const Preparation& preparation, const Progress& progress) {
-  Testbed testbed("testbed", preparation, progress);
+RunResult simulate(const Preparation& preparation, const Progress& progress, bool find_next) {
+  Testbed testbed("testbed", preparation, progress, find_next);
   sc_core::sc_start();
   if (testbed.failure) std::rethrow_exception(testbed.failure);
   if (testbed.result.layers.size() != preparation.layers().size()) {

@@ -5,8 +5,8 @@
 
 namespace dpred {
 
-/// Starts simulate() in a forked process, which shares what is loaded. To be made before this process's own
-/// first SystemC object.
+/// Starts simulate(), without binds_next, in a forked process, which shares what is loaded. To be made before
+/// this process's own first SystemC object.
 class ChildSimulation {
  public:
   explicit ChildSimulation(const Preparation& preparation);

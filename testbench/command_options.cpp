@@ -32,7 +32,7 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
     return std::nullopt;
   }
   if (line.options.count("workload") == 0) {
-    throw InputError("dpred " + command + ": no workload given: name a trace set's folder");
+    throw InputError(command + ": no workload given: name a trace set's folder");
   }
   return line;
 }

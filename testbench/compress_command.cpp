@@ -39,7 +39,7 @@ std::vector<Row> measure(const Network& network, const StreamOptions& options,
     const StreamLayout layout(role, tensor.shape, options);
     const WidthMap widths = WidthMap::of(tensor, profile.format, layout);
     for (const std::string& name : codec_names()) {
-      const StreamPlan plan = find_codec(name).plan({layout, profile.format, widths, codec_options, &tensor});
+      const StreamPlan plan = find_codec(name).plan({layout, profile.format, widths, codec_options});
       rows.push_back({key, role != StreamRole::activation, name, tensor.values(),
                       static_cast<std::uint64_t>(tensor.raw_bits()), plan.sizes});
     }
@@ -100,7 +100,8 @@ int compress_command(const std::vector<std::string>& arguments) {
   const std::optional<CommandLine> line = parse_workload_command("compress", arguments, own);
   if (!line) return 0;
   const Network network = load_workload(*line);
-  const StreamOptions options = stream_options(line->parameters);
+  StreamOptions options = stream_options(line->parameters);
+  options.group = line->parameters.integer("codec.group");
   const std::vector<Row> rows = measure(network, options, codec_options(line->parameters));
   if (line->options.count("csv") != 0) {
     print_csv(rows, options.group);

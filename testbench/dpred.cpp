@@ -2,6 +2,7 @@
 #include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <new>
 #include <systemc>
 
 #include "platform/version.h"
@@ -12,11 +13,11 @@ namespace dpred {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> list = {
-      {"run", "WORKLOAD [--config FILE]... [--section.key=value]... [--baseline] [-o DIR]",
+      {"run", "WORKLOAD [--config FILE]... [--section.key=value]... [--baseline] [--csv] [-o DIR]",
        "Simulate one design point: bytes, cycles and what binds, per layer.", run_command},
-      {"compress", "WORKLOAD [--csv] [--codec.key=value]...", "Sizes of every tensor with every codec.",
-       compress_command},
-      {"explain", "WORKLOAD [--layer NAME] [--section.key=value]...",
+      {"compress", "WORKLOAD [--config FILE]... [--codec.key=value]... [--csv]",
+       "Sizes of every tensor with every codec.", compress_command},
+      {"explain", "WORKLOAD [--config FILE]... [--section.key=value]... [--layer NAME] [--jobs]",
        "The plan of each layer: jobs, fills, drains and the bytes they move.", explain_command},
       {"params", "[--csv | --markdown]", "Every parameter: key, default, unit, range.", params_command},
   };
@@ -69,6 +70,9 @@ int sc_main(int argc, char* argv[]) {
     return status;
   } catch (const dpred::InputError& error) {
     std::cerr << "dpred: " << error.what() << '\n';
+    return 2;
+  } catch (const std::bad_alloc&) {
+    std::cerr << "dpred: out of memory: the workload or a setting is too large for this machine\n";
     return 2;
   } catch (const std::exception& error) {
     std::cerr << "dpred: " << error.what() << '\n';

@@ -14,8 +14,9 @@ namespace po = boost::program_options;
 
 int explain_command(const std::vector<std::string>& arguments) {
   po::options_description own("Options");
-  own.add_options()("layer", po::value<std::string>(), "name or number (from 1) of one layer; default all")(
-      "jobs", "print every job of a long plan");
+  own.add_options()("layer", po::value<std::string>()->value_name("NAME"),
+                    "name or number (from 1) of one layer; default all")("jobs",
+                                                                         "print every job of a long plan");
   const std::optional<CommandLine> line = parse_workload_command("explain", arguments, own);
   if (!line) return 0;
   const Network network = load_workload(*line);

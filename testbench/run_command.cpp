@@ -34,8 +34,6 @@ DesignPoint with(const DesignPoint& point, const char* design, const char* codec
     other.geometry.columns = 0;
   }
   other.codec = &find_codec(codec);
-  const std::vector<std::string> names = codec_names();
-  other.codec_index = static_cast<std::uint8_t>(std::find(names.begin(), names.end(), codec) - names.begin());
   other.elided = true;  // the same cycles, and nothing is looked at but cycles
   return other;
 }
@@ -53,7 +51,8 @@ Progress terminal_progress(std::size_t layers) {
 
 int run_command(const std::vector<std::string>& arguments) {
   po::options_description own("Options");
-  own.add_options()("output,o", po::value<std::string>(), "folder for layers.csv and summary.json")(
+  own.add_options()("output,o", po::value<std::string>()->value_name("DIR"),
+                    "folder for layers.csv and summary.json")(
       "baseline", "run the same memory without compression too: with this array, and bit-parallel")(
       "csv", "print layers.csv to standard output, and nothing else");
   const auto start = std::chrono::steady_clock::now();

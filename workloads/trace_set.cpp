@@ -170,11 +170,10 @@ void check_dimensions(const JsonField& field, const Layer& layer) {
     if (value % s.groups != 0)
       field.member("groups").fail(fmt::format("{} does not divide {} = {}", s.groups, key, value));
   }
-  const std::int64_t extent_y = s.dilation[0] * (s.R - 1) + 1, extent_x = s.dilation[1] * (s.S - 1) + 1;
   const std::vector<JsonField> pads = field.member("pad_tblr").elements();
   for (std::size_t i = 0; i < 4; ++i) {
     // Padding makes work without values in a file, so it needs a bound of its own.
-    const std::int64_t most = std::max<std::int64_t>(i < 2 ? extent_y : extent_x, 256);
+    const std::int64_t most = std::max<std::int64_t>(i < 2 ? s.R : s.S, 256);
     if (s.pad_tblr[i] > most) pads[i].fail(fmt::format("a pad of {} is larger than {}", s.pad_tblr[i], most));
   }
   const auto check_output = [&](const char* key, std::int64_t given, std::int64_t computed) {
@@ -186,6 +185,16 @@ void check_dimensions(const JsonField& field, const Layer& layer) {
                output_extent(s.H, s.pad_tblr[0] + s.pad_tblr[1], s.R, s.dilation[0], s.stride[0]));
   check_output("OW", s.OW,
                output_extent(s.W, s.pad_tblr[2] + s.pad_tblr[3], s.S, s.dilation[1], s.stride[1]));
+  // Output positions cost time and memory without being in a file, where the output stays on the chip.
+  constexpr std::int64_t most_rows = std::int64_t{1} << 22;
+  constexpr std::int64_t most_positions = std::int64_t{1} << 26;
+  if (s.N > most_rows / s.OH) {
+    field.fail(fmt::format("N * OH = {} * {} output rows are more than {}", s.N, s.OH, most_rows));
+  }
+  if (s.N * s.OH > most_positions / s.OW) {
+    field.fail(fmt::format("N * OH * OW = {} * {} * {} output positions are more than {}", s.N, s.OH, s.OW,
+                           most_positions));
+  }
   if (s.recurrent && (s.OH != 1 || s.OW != 1)) {
     field.member("recurrent")
         .fail(fmt::format("a recurrent layer has OH = OW = 1, not {} and {}", s.OH, s.OW));

@@ -5,7 +5,6 @@ namespace dpred {
 
 const ComputeDesign bit_parallel = {
     "bit-parallel",
-    "whole values in parallel, one step a cycle",
     WidthSource::none,
     WidthSource::none,
 };

@@ -19,7 +19,6 @@ enum class WidthSource : std::uint8_t {
 /// with source `none` is 1.
 struct ComputeDesign {
   std::string_view name;
-  std::string_view summary;  ///< one line for listings
   WidthSource activation = WidthSource::none;
   WidthSource weight = WidthSource::none;
 

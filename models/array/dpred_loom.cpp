@@ -5,7 +5,6 @@ namespace dpred {
 
 const ComputeDesign dpred_loom = {
     "dpred-loom",
-    "both bit-serial; both operands at each brick's width",
     WidthSource::brick,
     WidthSource::brick,
 };

@@ -6,7 +6,6 @@ namespace dpred {
 
 const ComputeDesign dpred_stripes = {
     "dpred-stripes",
-    "activations bit-serial, each brick at its own width",
     WidthSource::brick,
     WidthSource::none,
 };

@@ -5,7 +5,6 @@ namespace dpred {
 
 const ComputeDesign loom = {
     "loom",
-    "both operands bit-serial at the layer's profiled widths",
     WidthSource::tensor,
     WidthSource::tensor,
 };

@@ -5,7 +5,6 @@ namespace dpred {
 
 const ComputeDesign loom_dynamic = {
     "loom-dynamic",
-    "both bit-serial; activations at each brick's width",
     WidthSource::brick,
     WidthSource::tensor,
 };

@@ -101,7 +101,10 @@ std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
   if (job.set_end - job.set_begin != 1 || wanted == filters) return cycles;
   // A set that is cut takes what the uncut one takes, in proportion to the filters done so far.
   const auto before = static_cast<std::uint64_t>(job.filter_begin - first.filter_begin);
-  return cycles * (before + wanted) / filters - cycles * before / filters;
+  const auto share = [&](std::uint64_t part) {
+    return cycles / filters * part + cycles % filters * part / filters;
+  };
+  return share(before + wanted) - share(before);
 }
 
 void ProcessingArray::write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,

@@ -5,7 +5,6 @@ namespace dpred {
 
 const ComputeDesign stripes = {
     "stripes",
-    "activations bit-serial at the layer's profiled width",
     WidthSource::tensor,
     WidthSource::none,
 };

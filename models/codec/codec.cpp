@@ -1,5 +1,6 @@
 #include "models/codec/codec.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "models/codec/registry.h"
@@ -35,14 +36,19 @@ const Codec& find_codec(std::string_view name) {
   throw InputError("unknown codec '" + printable(name) + "'" + suggestion(name, codec_names()));
 }
 
-PlanBuilder::PlanBuilder(const StreamLayout& layout, const StreamFormat& format)
+std::uint8_t codec_index(const Codec& codec) {
+  const std::vector<const Codec*>& codecs = registered_codecs();
+  return static_cast<std::uint8_t>(std::find(codecs.begin(), codecs.end(), &codec) - codecs.begin());
+}
+
+StreamPlanBuilder::StreamPlanBuilder(const StreamLayout& layout, const StreamFormat& format)
     : layout_(layout), rows_left_(layout.blocks().front().rows) {
   plan_.format = format;
   plan_.row_bits.reserve(static_cast<std::size_t>(layout.rows()));
   plan_.block_bytes.reserve(layout.blocks().size());
 }
 
-void PlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
+void StreamPlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
   plan_.row_bits.push_back(block_bits_);
   plan_.sizes.metadata_bits += metadata_bits;
   plan_.sizes.payload_bits += payload_bits;
@@ -50,7 +56,7 @@ void PlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
   if (--rows_left_ == 0) end_block();
 }
 
-void PlanBuilder::end_block() {
+void StreamPlanBuilder::end_block() {
   const std::uint64_t bytes = (block_bits_ + 7) / 8;
   plan_.sizes.padding_bits += bytes * 8 - block_bits_;
   plan_.block_bytes.push_back(bytes);
@@ -58,7 +64,7 @@ void PlanBuilder::end_block() {
   if (++block_ < layout_.blocks().size()) rows_left_ = layout_.blocks()[block_].rows;
 }
 
-StreamPlan PlanBuilder::finish() {
+StreamPlan StreamPlanBuilder::finish() {
   plan_.sizes.pointer_bits = 8 * plan_.table_bytes();
   return std::move(plan_);
 }
@@ -88,6 +94,12 @@ EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const Strea
   return encoded;
 }
 
+void check_padding(BitReader& in) {
+  const int padding = static_cast<int>((8 - in.position() % 8) % 8);
+  const std::size_t position = in.position();
+  if (in.get(padding) != 0) throw StreamError("padding of a block is not zero", position);
+}
+
 std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                          std::int64_t block, const std::uint8_t* bytes, std::size_t size,
                          std::uint16_t* containers) {
@@ -95,8 +107,7 @@ std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const S
   const StreamSection& section = layout.section_of_row(rows.first_row);
   BitReader bits(bytes, size);
   codec.decode_rows(format, {section, rows.rows, layout.options().group}, bits, containers);
-  const int padding = static_cast<int>((8 - bits.position() % 8) % 8);
-  if (bits.get(padding) != 0) throw StreamError("padding of a block is not zero", bits.position());
+  check_padding(bits);
   return bits.position() / 8;
 }
 
@@ -122,7 +133,7 @@ void decode(const Codec& codec, const StreamLayout& layout, const StreamFormat& 
       next = offset + decode_block(codec, layout, format, static_cast<std::int64_t>(b),
                                    stream.data() + offset, stream.size() - offset, containers.data());
     } catch (const StreamError& error) {
-      throw StreamError("block " + std::to_string(b) + ": " + error.what(), error.bit);
+      throw error.within("block " + std::to_string(b));
     }
     const StreamBlock& block = layout.blocks()[b];
     layout.scatter(containers.data(), format.values, block.first_row, block.rows, tensor);

@@ -17,9 +17,15 @@ namespace dpred {
 /// A stream that is truncated or breaks its format. `bit` counts from the start of the block.
 class StreamError : public std::runtime_error {
  public:
-  StreamError(const std::string& what, std::size_t bit)
-      : std::runtime_error(what + " at bit " + std::to_string(bit)), bit(bit) {}
+  StreamError(const std::string& problem, std::size_t bit)
+      : std::runtime_error(problem + " at bit " + std::to_string(bit)), bit(bit), problem(problem) {}
+  /// The same error told from further out: of a block, a row, a region.
+  StreamError within(const std::string& place, std::size_t bits_before = 0) const {
+    return StreamError(place + ": " + problem, bit - bits_before);
+  }
+
   std::size_t bit;
+  std::string problem;
 };
 
 enum class ZeroVector : std::uint8_t { automatic, always, never };
@@ -69,8 +75,6 @@ struct CodecInput {
   ValueFormat values;
   const WidthMap& widths;
   CodecOptions options;
-  /// For codecs whose sizes don't follow from the widths. Null where only a width map is at hand.
-  const Tensor* tensor = nullptr;
 };
 
 /// Consecutive rows of one section.
@@ -107,11 +111,13 @@ StreamPlan within_reach(StreamPlan plan);
 std::vector<std::string> codec_names();
 /// InputError with the nearest name if there is none.
 const Codec& find_codec(std::string_view name);
+/// A codec's place in the list: its number in layer descriptors.
+std::uint8_t codec_index(const Codec& codec);
 
 /// Adds up the parts of a plan row by row; codecs fill `format` and call these. Shared by their plan().
-class PlanBuilder {
+class StreamPlanBuilder {
  public:
-  PlanBuilder(const StreamLayout& layout, const StreamFormat& format);
+  StreamPlanBuilder(const StreamLayout& layout, const StreamFormat& format);
   /// The next row in stream order.
   void row(std::uint64_t metadata_bits, std::uint64_t payload_bits);
   StreamPlan finish();
@@ -139,6 +145,9 @@ EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const Strea
 /// Encodes one block from its containers, appending to `out`.
 void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                   std::int64_t block, const std::uint16_t* containers, std::vector<std::uint8_t>& out);
+
+/// Reads the zeros up to the next byte that end a block. StreamError if they are none.
+void check_padding(BitReader& in);
 
 /// Decodes one block that starts at `bytes`, reading no further than `size`; returns the bytes it took.
 /// StreamError if the block breaks the format: also if its padding isn't zero.

@@ -29,7 +29,7 @@ StreamPlan plan_coded(const CodecInput& input, TensorMode mode) {
   const StreamLayout& layout = input.layout;
   const std::int64_t group = layout.options().group;
   const int field = width_field(input.values.bits);
-  PlanBuilder builder(layout, {mode, input.values});
+  StreamPlanBuilder builder(layout, {mode, input.values});
   std::size_t g = 0;
   for (const StreamSection& section : layout.sections()) {
     for (std::int64_t row = 0; row < section.rows; ++row) {

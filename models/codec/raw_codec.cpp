@@ -5,7 +5,7 @@
 namespace dpred {
 
 StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values) {
-  PlanBuilder builder(layout, {TensorMode::raw, values});
+  StreamPlanBuilder builder(layout, {TensorMode::raw, values});
   for (const StreamSection& section : layout.sections()) {
     const auto bits = static_cast<std::uint64_t>(section.row_values) * values.bits;
     for (std::int64_t r = 0; r < section.rows; ++r)

@@ -58,7 +58,7 @@ BurstRange FetchCursor::fetch(std::size_t section, std::uint64_t begin, std::uin
 }
 
 std::uint64_t FetchCursor::fetch(const StreamDirectory& stream, RowRange rows) {
-  const auto section = static_cast<std::size_t>(rows.begin / stream.layout().sections().front().rows);
+  const auto section = stream.layout().section_number(rows.begin);
   std::uint64_t bytes = 0;
   for (const ByteRange& range : stream.bytes_of(rows))
     bytes += fetch(section, range.begin, range.end).bytes();

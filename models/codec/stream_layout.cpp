@@ -50,9 +50,9 @@ StreamLayout::StreamLayout(StreamRole role, const Shape& shape, const StreamOpti
   }
 }
 
-const StreamSection& StreamLayout::section_of_row(std::int64_t row) const {
+std::size_t StreamLayout::section_number(std::int64_t row) const {
   // All sections have the same number of rows.
-  return sections_[static_cast<std::size_t>(row / sections_.front().rows)];
+  return static_cast<std::size_t>(row / sections_.front().rows);
 }
 
 std::int64_t StreamLayout::block_of_row(std::int64_t row) const {

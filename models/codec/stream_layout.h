@@ -18,6 +18,11 @@ struct StreamOptions {
   std::int64_t slice_channels = 64;  ///< activations: channels of a slice
   std::int64_t block_values = 1024;  ///< activations: a block has at least so many values
   std::int64_t block_filters = 16;   ///< weights: filters of a block
+
+  friend bool operator==(const StreamOptions& a, const StreamOptions& b) {
+    return a.group == b.group && a.slice_channels == b.slice_channels && a.block_values == b.block_values &&
+           a.block_filters == b.block_filters;
+  }
 };
 
 /// A block: whole rows, decodable on its own.
@@ -55,7 +60,8 @@ class StreamLayout {
   std::int64_t values() const { return volume(shape_); }
 
   const std::vector<StreamSection>& sections() const { return sections_; }
-  const StreamSection& section_of_row(std::int64_t row) const;
+  std::size_t section_number(std::int64_t row) const;
+  const StreamSection& section_of_row(std::int64_t row) const { return sections_[section_number(row)]; }
   std::int64_t rows() const { return sections_.back().end_row(); }
   std::int64_t row_values(std::int64_t row) const { return section_of_row(row).row_values; }
 

@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/codec/offset_table.h"
 #include "workloads/divide_up.h"
 
 namespace dpred {
@@ -64,8 +65,8 @@ sc_core::sc_time CompressionEngine::access(Channel& channel, tlm::tlm_command co
       }
       const sc_core::sc_time delay =
           channel.access.transfer(mem, command, address, data, bytes, layer_.elided);
-      last = std::max(last, sc_core::sc_time_stamp() + delay);
-      channel.completions.push_back(last);
+      channel.completions.push_back(sc_core::sc_time_stamp() + delay);
+      last = std::max(last, channel.completions.back());
     }
     data += bytes;
     address += bytes;
@@ -73,15 +74,22 @@ sc_core::sc_time CompressionEngine::access(Channel& channel, tlm::tlm_command co
   return last;
 }
 
-void CompressionEngine::read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length) {
+void CompressionEngine::read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
+                                    bool ideal_memory) {
+  if (ideal_memory) {
+    if (reads_.access.debug_transfer(mem, tlm::TLM_READ_COMMAND, address, data, length) != length) {
+      throw TransportError("no memory at address " + std::to_string(address));
+    }
+    return;
+  }
   const BurstRange bursts = round_to_bursts(address, address + length, config_.burst_bytes);
-  read_staging_.resize(static_cast<std::size_t>(bursts.bytes()));
+  control_staging_.resize(static_cast<std::size_t>(bursts.bytes()));
   layer_ = EngineLayer{};
   traffic_.control_read_bytes += bursts.bytes();
   const sc_core::sc_time there =
-      access(reads_, tlm::TLM_READ_COMMAND, bursts.begin, read_staging_.data(), bursts.bytes());
+      access(reads_, tlm::TLM_READ_COMMAND, bursts.begin, control_staging_.data(), bursts.bytes());
   if (there > sc_core::sc_time_stamp()) wait(there - sc_core::sc_time_stamp());
-  std::memcpy(data, read_staging_.data() + (address - bursts.begin), static_cast<std::size_t>(length));
+  std::memcpy(data, control_staging_.data() + (address - bursts.begin), static_cast<std::size_t>(length));
 }
 
 sc_core::sc_time CompressionEngine::fetch_table(Operand operand) {
@@ -98,15 +106,14 @@ sc_core::sc_time CompressionEngine::fetch_table(Operand operand) {
 }
 
 void CompressionEngine::check_table(const Source& from, const std::uint8_t* bytes) const {
-  const std::size_t blocks = from.stream.directory->plan().block_bytes.size();
-  for (std::size_t block = 0; block < blocks; ++block, bytes += 4) {
-    const std::uint64_t offset = bytes[0] | bytes[1] << 8 | bytes[2] << 16 | std::uint64_t{bytes[3]} << 24;
-    if (offset != from.stream.directory->block_offset(static_cast<std::int64_t>(block))) {
-      throw StreamError("offset table at address " + std::to_string(from.stream.table_address) + ", block " +
-                            std::to_string(block) + ": offset " + std::to_string(offset) +
-                            " is not the block's",
-                        0);
-    }
+  const std::vector<std::uint32_t> table =
+      offsets_from_table(bytes, from.stream.directory->plan().block_bytes.size());
+  for (std::size_t block = 0; block < table.size(); ++block) {
+    if (table[block] == from.stream.directory->block_offset(static_cast<std::int64_t>(block))) continue;
+    throw StreamError("offset table at address " + std::to_string(from.stream.table_address) + ", block " +
+                          std::to_string(block) + ": offset " + std::to_string(table[block]) +
+                          " is not the block's",
+                      32 * block);
   }
 }
 
@@ -120,7 +127,7 @@ FetchTimes CompressionEngine::fetch(Operand operand, const std::vector<RowRange>
   containers_.clear();
   std::uint64_t values = 0;
   for (const RowRange& wanted : rows) {
-    const auto section = static_cast<std::size_t>(wanted.begin / layout.sections().front().rows);
+    const auto section = layout.section_number(wanted.begin);
     for (const ByteRange& range : directory.bytes_of(wanted)) {
       const BurstRange bursts = from.cursor.fetch(section, range.begin, range.end);
       // Bytes before bursts.begin are in the burst that was kept from the fetch before.
@@ -158,30 +165,30 @@ void CompressionEngine::decode(const Source& from, const ByteRange& range, const
   const StreamDirectory& directory = *from.stream.directory;
   const StreamLayout& layout = directory.layout();
   const StreamPlan& plan = directory.plan();
-  const auto where = [&](std::int64_t row) {
-    const auto block = layout.block_of_row(row);
-    return (directory.block_offset(block) - first_byte) * 8 + plan.row_bits[static_cast<std::size_t>(row)];
-  };
   const std::size_t size = static_cast<std::size_t>(range.end - first_byte);
   for (std::int64_t row = range.rows.begin; row < range.rows.end; ++row) {
+    const std::int64_t block = layout.block_of_row(row);
+    const std::size_t block_begin = static_cast<std::size_t>(directory.block_offset(block) - first_byte) * 8;
+    const auto position_of = [&](std::int64_t r) {
+      return block_begin + static_cast<std::size_t>(plan.row_bits[static_cast<std::size_t>(r)]);
+    };
     const StreamSection& section = layout.section_of_row(row);
     const std::size_t at = containers_.size();
     containers_.resize(at + static_cast<std::size_t>(section.row_values));
-    BitReader bits(bytes, size, where(row));
+    BitReader bits(bytes, size, position_of(row));
     try {
       from.stream.codec->decode_rows(plan.format, {section, 1, layout.options().group}, bits,
                                      containers_.data() + at);
+      const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
+      if (row + 1 == rows.first_row + rows.rows) {
+        check_padding(bits);
+      } else if (bits.position() != position_of(row + 1)) {
+        throw StreamError("a row does not end where the next one starts", bits.position());
+      }
     } catch (const StreamError& error) {
-      throw StreamError("stream at address " + std::to_string(from.stream.address) + ", row " +
-                            std::to_string(row) + ": " + error.what(),
-                        error.bit);
-    }
-    const bool block_goes_on =
-        row + 1 < range.rows.end && layout.block_of_row(row + 1) == layout.block_of_row(row);
-    if (block_goes_on && bits.position() != where(row + 1)) {
-      throw StreamError("stream at address " + std::to_string(from.stream.address) + ", row " +
-                            std::to_string(row) + " does not end where the next one starts",
-                        bits.position());
+      throw error.within("stream at address " + std::to_string(from.stream.address) + ", block " +
+                             std::to_string(block) + ", row " + std::to_string(row),
+                         block_begin);
     }
   }
 }
@@ -357,13 +364,8 @@ sc_core::sc_time CompressionEngine::finish_output() {
   const std::uint64_t table_bytes = output_.stream.directory->plan().table_bytes();
   sc_core::sc_time done = std::max(output_.last_write, sc_core::sc_time_stamp());
   if (table_bytes > 0) {
-    write_staging_.assign(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end),
-                          0);
-    for (std::size_t block = 0; block < output_.table.size(); ++block) {
-      for (std::size_t i = 0; i < 4; ++i) {
-        write_staging_[4 * block + i] = static_cast<std::uint8_t>(output_.table[block] >> (8 * i));
-      }
-    }
+    write_staging_ = offset_table_bytes(output_.table);
+    write_staging_.resize(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end));
     traffic_.output_write_bytes += write_staging_.size();
     done = std::max(done, access(writes_, tlm::TLM_WRITE_COMMAND, output_.stream.table_address,
                                  write_staging_.data(), write_staging_.size()));

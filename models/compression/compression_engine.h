@@ -16,12 +16,12 @@
 namespace dpred {
 
 struct EngineConfig {
-  std::uint64_t burst_bytes = 64;      ///< of the bound memory; accesses are whole bursts
-  std::uint64_t request_bytes = 1024;  ///< longest access
-  std::uint64_t outstanding = 8;       ///< accesses under way, for reads and for writes
-  std::uint64_t decoders = 0;          ///< per operand, each a group per array cycle; 0: as many as needed
-  std::uint64_t encoders = 0;          ///< likewise
-  std::uint64_t clock_mhz = 1000;      ///< of the array
+  std::uint64_t burst_bytes = 64;     ///< of the bound memory; accesses are whole bursts
+  std::uint64_t request_bytes = 512;  ///< longest access
+  std::uint64_t outstanding = 8;      ///< accesses under way, for reads and for writes
+  std::uint64_t decoders = 0;         ///< per operand, each a group per array cycle; 0: as many as needed
+  std::uint64_t encoders = 0;         ///< likewise
+  std::uint64_t clock_mhz = 1000;     ///< of the array
 };
 
 /// Bytes at the memory socket, by cause.
@@ -47,7 +47,8 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   sc_core::sc_time fetch_biases(RowRange filters) override;
   DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) override;
   sc_core::sc_time finish_output() override;
-  void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length) override;
+  void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
+                   bool ideal_memory) override;
 
   /// Since the start of the simulation.
   const EngineTraffic& traffic() const { return traffic_; }
@@ -110,7 +111,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   Source activation_, weight_;
   FetchCursor bias_cursor_{1};
   Sink output_;
-  std::vector<std::uint8_t> read_staging_, write_staging_, fill_staging_, drain_staging_;
+  std::vector<std::uint8_t> control_staging_, read_staging_, write_staging_, fill_staging_, drain_staging_;
   std::vector<std::uint16_t> containers_;  ///< of the fetch that is being decoded
 };
 

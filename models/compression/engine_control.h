@@ -54,6 +54,8 @@ struct JobResults {
 
 /// All functions may wait: to be called from an SC_THREAD. A function returns when its last request is
 /// issued; the times returned may lie ahead. Fetches are called by one process, drains by one other.
+/// TransportError if the memory answers with an error; StreamError if a stream or table is not what its
+/// directory says, or does not fit its region.
 class EngineControl : public virtual sc_core::sc_interface {
  public:
   virtual void begin_layer(const EngineLayer& layer) = 0;
@@ -67,8 +69,10 @@ class EngineControl : public virtual sc_core::sc_interface {
   virtual DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;
   /// Writes what is left of the stream, and the table.
   virtual sc_core::sc_time finish_output() = 0;
-  /// Bytes from memory that are no tensor: a descriptor. Waits until they are there.
-  virtual void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length) = 0;
+  /// Bytes from memory that are no tensor: a descriptor. Waits until they are there; takes no time with
+  /// `ideal_memory`. Not while a layer is under way.
+  virtual void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
+                           bool ideal_memory) = 0;
 };
 
 }  // namespace dpred

@@ -12,7 +12,7 @@ namespace dpred::dram {
 
 namespace {
 
-constexpr int largest_channels = 1024;
+constexpr int largest_channels = 64;
 
 enum Field : std::uint32_t { channel, rank, bank_group, bank, row, column };
 struct FieldName {

@@ -37,7 +37,7 @@ struct Location {
 ///   and the entry.
 class AddressMap {
  public:
-  /// An empty `mapping` stands for the preset's own. `channels` is a power of two from 1 to 1024, otherwise
+  /// An empty `mapping` stands for the preset's own. `channels` is a power of two from 1 to 64, otherwise
   /// InputError with key `dram.channels`. The preset is checked.
   AddressMap(const Preset& preset, const std::string& mapping, int channels);
 

@@ -38,7 +38,6 @@ class Dram : public sc_core::sc_module {
 
   std::uint64_t capacity() const { return core_.map().capacity(); }
   Statistics statistics() const { return core_.statistics(); }
-  const TimingCore& core() const { return core_; }
 
  private:
   // To ask for the time resolution fixes it, so that a constructor must not.

@@ -17,9 +17,10 @@ std::string_view to_string(CycleCause cause) {
       return "stall_output";
     case CycleCause::stall_codec:
       return "stall_codec";
-    default:
-      return "overhead";
+    case CycleCause::overhead:
+      break;
   }
+  return "overhead";
 }
 
 std::string_view to_string(Resource resource) {
@@ -30,9 +31,10 @@ std::string_view to_string(Resource resource) {
       return "dram";
     case Resource::codec:
       return "codec";
-    default:
-      return "overhead";
+    case Resource::overhead:
+      break;
   }
+  return "overhead";
 }
 
 Resource resource_of(CycleCause cause) {
@@ -43,9 +45,12 @@ Resource resource_of(CycleCause cause) {
       return Resource::codec;
     case CycleCause::overhead:
       return Resource::overhead;
-    default:
-      return Resource::dram;
+    case CycleCause::stall_activation:
+    case CycleCause::stall_weight:
+    case CycleCause::stall_output:
+      break;
   }
+  return Resource::dram;
 }
 
 std::uint64_t Ledger::of(Resource resource) const {

@@ -36,6 +36,11 @@ struct ValueFormat {
     return (static_cast<std::int32_t>(stored) ^ sign) - sign;
   }
   std::int32_t centred(std::uint16_t container) const { return code(container) - zero_point; }
+
+  friend bool operator==(const ValueFormat& a, const ValueFormat& b) {
+    return a.bits == b.bits && a.is_signed == b.is_signed && a.code_is_signed == b.code_is_signed &&
+           a.zero_point == b.zero_point;
+  }
 };
 
 /// What one pass over a whole tensor's centred values gives.

@@ -1,6 +1,6 @@
 # shellcheck shell=bash disable=SC2034,SC2154
-# What quickstart.sh and check.sh share: packages, configuring, building, and how they report. For bash; sourced,
-# with `root` (the repository) set. Afterwards the working directory is `root`.
+# What quickstart.sh and check.sh share: packages, configuring, building, and how they report. For bash;
+# sourced, with `root` (the repository) set. Afterwards the working directory is `root`.
 
 set -euo pipefail
 cd "$root"

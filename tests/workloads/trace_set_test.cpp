@@ -466,7 +466,10 @@ TEST_CASE("trace set: dimensions whose products overflow") {
   TraceBuilder set = good_set();
   json& layer = set.manifest["layers"][1];
   layer.erase("macs");
-  for (const char* key : {"N", "C", "K"})
+  layer["N"] = 4194305;
+  CHECK_THAT(error_of(set), Contains("layers[1]: N * OH = 4194305 * 1 output rows are more than 4194304"));
+  layer["N"] = 4194304;
+  for (const char* key : {"C", "K"})
     layer[key] = 2147483647;
   CHECK_THAT(error_of(set), Contains("layers[1]: the number of multiplications does not fit 63 bits"));
   json& conv = set.manifest["layers"][0];
@@ -561,13 +564,13 @@ TEST_CASE("trace set: tensor files that do not hold what the manifest says") {
   TraceBuilder set(8);
   set.tensor("a", "act", {1, 1, 1, 1}, DType::int8, 0, {1})
       .tensor("w", "wgt", {1, 1, 1, 1}, DType::int8, 0, {1});
-  const LayerShape large{2147483647, 268435456, 1, 1, 1};
+  const LayerShape large{4194304, 2147483647, 1, 1, 1};
   set.layer("fc", LayerOp::fc, large, "a", "w");
   set.manifest["tensors"]["a"]["shape"] = large.input();
   set.manifest["tensors"]["w"]["shape"] = large.weight();
   set.manifest["layers"][0].erase("macs");
-  set.files["a.npy"] = npy_bytes("|i1", {2147483647, 268435456, 1, 1}, "abc");
-  CHECK_THAT(error_of(set), Contains("a.npy: truncated: 3 of 576460752034988032 bytes of data"));
+  set.files["a.npy"] = npy_bytes("|i1", {4194304, 2147483647, 1, 1}, "abc");
+  CHECK_THAT(error_of(set), Contains("a.npy: truncated: 3 of 9007199250546688 bytes of data"));
 }
 
 TEST_CASE("trace set: long names are cut in messages") {
