@@ -160,7 +160,7 @@ LayerDescriptor LayerDescriptor::from_bytes(const std::array<std::uint8_t, size>
   require(!s.recurrent || s.OH * s.OW == 1, "a recurrent layer has one output position a step");
   require(fits({s.N, s.C, s.H, s.W}) && fits({s.N, s.K, s.OH, s.OW, s.R, s.S, s.channels_per_group()}),
           "the dimensions are too large");
-  require(d.output_channels == 0 || d.output_channels == s.K || d.output_channels * 4 == s.K,
+  require(d.output_channels == 0 || d.output_channels == s.K || 4 * std::int64_t{d.output_channels} == s.K,
           "output_channels is not 0, K or K / 4");
   check_operand(d.activation, true);
   check_operand(d.weight, true);

@@ -443,7 +443,8 @@ Network read_trace_set(const fs::path& folder) {
   if (format.integer(0) != 1)
     format.fail(fmt::format("{}, but this reader knows format 1", format.integer(0)));
   Network network;
-  network.name = manifest.member("network").text();
+  const auto name = manifest.optional_member("network");
+  network.name = name ? name->text() : fs::canonical(folder).filename().string();
   if (const auto source = manifest.optional_member("source")) network.source = source->text();
   const JsonField bits = manifest.member("bits");
   network.bits = static_cast<int>(bits.integer(1, 64));

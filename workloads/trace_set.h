@@ -14,7 +14,8 @@ namespace dpred {
 /// The manifest is a JSON object of at most 64 MiB. Keys (those in brackets are optional, others that are
 /// not listed are ignored; a key must not occur twice in an object):
 ///
-/// - `format` 1, `network`, `bits` (8 or 16), [`source`, `provenance`: real, profiled or synthetic; real],
+/// - `format` 1, `bits` (8 or 16), [`network`: the folder's name, `source`, `provenance`: real, profiled or
+/// synthetic; real],
 ///   `tensors` and [`aux`] by name, `layers` in order of execution, [`graph`: what happens between them].
 /// - tensor: `file`, `shape` (four dimensions), `dtype` (int8, uint8, int16, uint16; as wide as `bits`),
 /// `kind`

@@ -537,6 +537,51 @@ TEST_CASE("streams decode to the tensor, blocks in any order, rows from where th
   }
 }
 
+TEST_CASE("streams of every codec decode to the tensor, and are as long as planned") {
+  Rng rng(17);
+  for (const std::string& name : codec_names()) {
+    const Codec& codec = find_codec(name);
+    for (int trial = 0; trial < 150; ++trial) {
+      const Case c = draw_case(rng, 8);
+      const Encoded encoded = encode_case(codec, c, zero_vectors[trial % 3]);
+      const StreamPlan& plan = encoded.plan;
+      const EncodedTensor& stream = encoded.stream;
+      const std::vector<std::int32_t> codes = codes_of(c.tensor);
+      INFO(name << " " << trial << ": " << describe(c));
+      REQUIRE(library_decode(codec, c, encoded.layout, stream.format, stream.stream, stream.table) == codes);
+      REQUIRE(stream.format.mode == plan.format.mode);
+      REQUIRE(stream.stream.size() == plan.stream_bytes());
+      REQUIRE(4 * stream.table.size() == plan.table_bytes());
+      REQUIRE(8 * (plan.stream_bytes() + plan.table_bytes()) == plan.sizes.total_bits());
+
+      // Blocks as long as planned, and rows from where the plan has them.
+      REQUIRE(plan.block_bytes.size() == c.order.size());
+      std::size_t row = 0, block_begin = 0;
+      std::int64_t wrong = 0;
+      for (std::size_t b = 0; b < c.order.size(); ++b) {
+        const auto block = static_cast<std::int64_t>(b);
+        if (plan.has_table()) wrong += stream.table[b] != block_begin;
+        std::vector<std::uint16_t> values(static_cast<std::size_t>(encoded.layout.block_values(block)));
+        wrong += decode_block(codec, encoded.layout, stream.format, block, stream.stream.data() + block_begin,
+                              plan.block_bytes[b], values.data()) != plan.block_bytes[b];
+        auto expected = values.begin();
+        for (std::size_t r = 0; r < c.order[b].size(); ++r, ++row) {
+          const auto number = static_cast<std::int64_t>(row);
+          std::vector<std::uint16_t> alone(static_cast<std::size_t>(encoded.layout.row_values(number)));
+          BitReader in(stream.stream.data(), stream.stream.size(), 8 * block_begin + plan.row_bits[row]);
+          codec.decode_rows(stream.format, {encoded.layout.section_of_row(number), 1, c.options.group}, in,
+                            alone.data());
+          wrong += !std::equal(alone.begin(), alone.end(), expected);
+          expected += static_cast<std::ptrdiff_t>(alone.size());
+        }
+        block_begin += plan.block_bytes[b];
+      }
+      REQUIRE(wrong == 0);
+      REQUIRE(row == plan.row_bits.size());
+    }
+  }
+}
+
 TEST_CASE("damaged streams are refused or give what the reference decoder makes of them") {
   Rng rng(14);
   std::int64_t refused = 0;
@@ -706,7 +751,7 @@ TEST_CASE("codecs are found by name") {
   CHECK_THROWS_WITH(find_codec("dpredd"), Catch::Contains("'dpred'"));
 }
 
-TEST_CASE("sizes of the shared trace sets", "[traces]") {
+TEST_CASE("sizes of the real sets", "[traces]") {
   const auto folder = require_traces();
   if (!folder) return;
   struct Expected {

@@ -388,7 +388,8 @@ TEST_CASE("a corrupted table, a stream that breaks its format and a broken memor
       Bench bench{EngineConfig{}};
       bench.store(stream);
       bench.memory->bytes[stream_address] ^= 1;
-      REQUIRE_THAT(fetch_all(bench, stream), Catch::StartsWith("StreamError: stream at address 16384, block "));
+      REQUIRE_THAT(fetch_all(bench, stream),
+                   Catch::StartsWith("StreamError: stream at address 16384, block "));
       ++zero_marks;
     }
   }

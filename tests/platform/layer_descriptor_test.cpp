@@ -2,6 +2,9 @@
 #include "platform/layer_descriptor.h"
 
 #include <catch2/catch.hpp>
+#include <limits>
+#include <string>
+#include <vector>
 
 #include "tests/platform/random_layers.h"
 #include "workloads/error.h"
@@ -17,7 +20,7 @@ std::uint64_t wide(Random& random) {
   return static_cast<std::uint64_t>(random.in(0, 0xffffffff)) << random.in(0, 32);
 }
 
-OperandDescriptor random_operand(Random& random) {
+OperandDescriptor random_operand(Random& random, int bits) {
   OperandDescriptor o;
   o.address = wide(random);
   o.table_address = wide(random);
@@ -25,11 +28,14 @@ OperandDescriptor random_operand(Random& random) {
   o.table_bytes = static_cast<std::uint32_t>(random.in(0, 0x7fffffff));
   o.codec = static_cast<std::uint8_t>(random.in(0, static_cast<std::int64_t>(codec_names().size()) - 1));
   o.format.mode = random.of<TensorMode>({TensorMode::raw, TensorMode::coded, TensorMode::coded_zero});
-  o.format.values.bits = random.of<std::uint8_t>({8, 16});
+  o.format.values.bits = static_cast<std::uint8_t>(bits);
   o.format.values.is_signed = random.chance(50);
   o.format.values.code_is_signed = random.chance(50);
-  o.format.values.zero_point = static_cast<std::int32_t>(random.in(-32768, 65535));
-  o.width = static_cast<std::uint8_t>(random.in(1, 17));
+  const std::int64_t lowest = o.format.values.code_is_signed ? -(std::int64_t{1} << (bits - 1)) : 0;
+  const std::int64_t highest = lowest + (std::int64_t{1} << bits) - 1;
+  o.format.values.zero_point =
+      static_cast<std::int32_t>(random.of<std::int64_t>({lowest, highest, random.in(lowest, highest)}));
+  o.width = static_cast<std::uint8_t>(random.of<std::int64_t>({1, bits + 1, random.in(1, bits + 1)}));
   return o;
 }
 
@@ -39,10 +45,12 @@ LayerDescriptor random_descriptor(Random& random) {
   d.shape.recurrent = d.shape.OH * d.shape.OW == 1 && random.chance(50);
   d.weight_is_activation = random.chance(50);
   d.stream = random_stream_options(random);
-  d.activation = random_operand(random);
-  d.weight = random_operand(random);
-  d.output = random_operand(random);
-  d.output_channels = static_cast<std::uint32_t>(random.in(0, d.shape.K));
+  const int bits = random.of<int>({8, 16});
+  d.activation = random_operand(random, bits);
+  d.weight = random_operand(random, bits);
+  d.output = random_operand(random, bits);
+  d.output_channels = static_cast<std::uint32_t>(
+      random.of<std::int64_t>({0, d.shape.K, d.shape.K % 4 == 0 ? d.shape.K / 4 : d.shape.K}));
   d.bias_address = wide(random);
   return d;
 }
@@ -157,12 +165,79 @@ TEST_CASE("a layer descriptor names the field that does not fit") {
   check("OH does not fit", [](LayerDescriptor& d) { d.shape.R = 7, d.shape.OH = 1; });
   check("groups", [](LayerDescriptor& d) { d.shape.groups = 3; });
   check("recurrent", [](LayerDescriptor& d) { d.shape.recurrent = true; });
-  check("output_channels", [](LayerDescriptor& d) { d.output_channels = 9; });
+  check("output_channels is not 0, K or K / 4", [](LayerDescriptor& d) { d.output_channels = 9; });
+  check("output_channels is not 0, K or K / 4", [](LayerDescriptor& d) { d.output_channels = 4; });
+  check("output_channels is not 0, K or K / 4", [](LayerDescriptor& d) { d.output_channels = 1; });
+  check("output_channels is not 0, K or K / 4",
+        [](LayerDescriptor& d) { d.output_channels = (std::uint32_t{1} << 30) + 2; });  // times 4: 2^32 + K
+  check("accepted", [](LayerDescriptor& d) { d.output_channels = 8; });
+  check("accepted", [](LayerDescriptor& d) { d.output_channels = 2; });
   check("codec is", [](LayerDescriptor& d) { d.weight.codec = 200; });
   check("mode is 3", [](LayerDescriptor& d) { d.weight.format.mode = static_cast<TensorMode>(3); });
   check("bits", [](LayerDescriptor& d) { d.output.format.values.bits = 12; });
   check("width is 18", [](LayerDescriptor& d) { d.activation.width = 18; });
-  check("width is 0", [](LayerDescriptor& d) { d.weight.width = 0; });
+  check("width is not from 1 to bits + 1", [](LayerDescriptor& d) { d.weight.width = 0; });
   check("group is 257", [](LayerDescriptor& d) { d.stream.group = 257; });
+  check("operands differ in bits", [](LayerDescriptor& d) { d.weight.format.values.bits = 16; });
+  check("operands differ in bits", [](LayerDescriptor& d) { d.activation.format.values.bits = 16; });
+  check("operands differ in bits", [](LayerDescriptor& d) { d.output.format.values.bits = 16; });
+  check("width is not from 1 to bits + 1", [](LayerDescriptor& d) { d.activation.width = 10; });
+  check("width is not from 1 to bits + 1", [](LayerDescriptor& d) { d.output.width = 10; });
+  check("accepted", [](LayerDescriptor& d) { d.activation.width = d.weight.width = 9; });
   check("slice_channels is 0", [](LayerDescriptor& d) { d.stream.slice_channels = 0; });
+}
+
+TEST_CASE("a zero point of a layer descriptor is a code of the stored type") {
+  const auto of = [](int bits, bool is_signed, std::int32_t zero_point) {
+    std::vector<std::string> found;
+    for (OperandDescriptor LayerDescriptor::*operand :
+         {&LayerDescriptor::activation, &LayerDescriptor::weight, &LayerDescriptor::output}) {
+      LayerDescriptor d;
+      d.activation.width = d.weight.width = 1;
+      for (OperandDescriptor* each : {&d.activation, &d.weight, &d.output})
+        each->format.values.bits = static_cast<std::uint8_t>(bits);
+      (d.*operand).format.values.code_is_signed = is_signed;
+      (d.*operand).format.values.zero_point = zero_point;
+      found.push_back(refusal(d));
+    }
+    CHECK(found[0] == found[1]);
+    CHECK(found[0] == found[2]);
+    return found[0];
+  };
+  const std::string refused = "layer descriptor: zero_point is not in the range of the stored type";
+  CHECK(of(8, true, -128) == "accepted");
+  CHECK(of(8, true, 127) == "accepted");
+  CHECK(of(8, true, -129) == refused);
+  CHECK(of(8, true, 128) == refused);
+  CHECK(of(8, false, 0) == "accepted");
+  CHECK(of(8, false, 255) == "accepted");
+  CHECK(of(8, false, -1) == refused);
+  CHECK(of(8, false, 256) == refused);
+  CHECK(of(16, true, -32768) == "accepted");
+  CHECK(of(16, true, 32767) == "accepted");
+  CHECK(of(16, true, 32768) == refused);
+  CHECK(of(16, false, 65535) == "accepted");
+  CHECK(of(16, false, -1) == refused);
+}
+
+TEST_CASE("a layer descriptor whose numbers multiply beyond 63 bits is refused") {
+  static constexpr std::int64_t most = std::numeric_limits<std::int32_t>::max();
+  const std::string refused = "layer descriptor: the dimensions are too large";
+  const auto of = [](void (*change)(LayerShape&)) {
+    LayerDescriptor d;
+    d.activation.width = d.weight.width = 1;
+    change(d.shape);
+    return refusal(d);
+  };
+  // 2^63 is just above twice the square of the largest number.
+  CHECK(of([](LayerShape& s) { s.N = 2, s.C = s.H = most, s.OH = 1, s.stride[0] = most; }) == "accepted");
+  CHECK(of([](LayerShape& s) { s.N = 3, s.C = s.H = most, s.OH = 1, s.stride[0] = most; }) == refused);
+  CHECK(of([](LayerShape& s) { s.N = 2, s.K = s.C = most; }) == "accepted");
+  CHECK(of([](LayerShape& s) { s.N = 3, s.K = s.C = most; }) == refused);
+  CHECK(of([](LayerShape& s) { s.C = s.K = most, s.H = s.OH = 3; }) == refused);
+  CHECK(of([](LayerShape& s) { s.C = s.K = most, s.W = s.OW = 3; }) == refused);
+  CHECK(of([](LayerShape& s) { s.C = s.K = most, s.H = s.R = 3; }) == refused);
+  CHECK(of([](LayerShape& s) { s.C = s.K = most, s.W = s.S = 3; }) == refused);
+  // Depthwise: a filter reads one channel.
+  CHECK(of([](LayerShape& s) { s.C = s.K = s.groups = most, s.H = s.OH = 3; }) == "accepted");
 }

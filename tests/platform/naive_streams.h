@@ -19,7 +19,7 @@ inline StreamPlan plan_of(const Codec& codec, const StreamLayout& layout, const 
   const WidthMap widths = WidthMap::of(tensor, format, layout);
   CodecOptions options;
   options.zero_vector = zero_vector;
-  return codec.plan({layout, format, widths, options, &tensor});
+  return codec.plan({layout, format, widths, options});
 }
 
 /// Bytes [first, second).

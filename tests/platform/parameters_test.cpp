@@ -13,6 +13,7 @@
 #include <set>
 #include <sstream>
 
+#include "models/codec/codec.h"
 #include "platform/ini.h"
 #include "tests/support/temp_dir.h"
 #include "workloads/error.h"
@@ -193,9 +194,12 @@ TEST_CASE("a value that is not allowed names key, value and what is", "[paramete
     CHECK(set_error("buffer.output_bytes", text) ==
           "buffer.output_bytes is '" + text + "', outside 64..1073741824 bytes");
   }
+  std::string codecs;
+  for (const std::string& name : codec_names())
+    codecs += (codecs.empty() ? "" : ", ") + name;
   CHECK(set_error("codec.name", "dperd") ==
-        "codec.name is 'dperd', expected one of dpred, raw (did you mean 'dpred'?)");
-  CHECK_THAT(set_error("codec.name", "DPRED"), Contains("expected one of dpred, raw"));
+        "codec.name is 'dperd', expected one of " + codecs + " (did you mean 'dpred'?)");
+  CHECK_THAT(set_error("codec.name", "DPRED"), Contains("expected one of " + codecs));
   CHECK(set_error("codec.name", "") == "codec.name has no value");
   CHECK(set_error("array.rows", "") == "array.rows has no value");
   CHECK_THAT(set_error("dram.mapping", "a\"b"), Contains("printable ASCII"));

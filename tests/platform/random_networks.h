@@ -37,7 +37,7 @@ inline Network random_network(Random& random) {
       if (random.chance(60)) s.K *= 4;
       layer.op = LayerOp::lstm_h;
     }
-    // A weight may be shared with an earlier layer, or be what that one wrote.
+    // A weight may be an earlier layer's too, or be what that one wrote.
     const Shape weight = s.weight();
     for (const auto& [key, tensor] : network.tensors) {
       if (tensor.shape == weight && random.chance(20)) layer.weight = key;
@@ -64,8 +64,7 @@ inline Network random_network(Random& random) {
 using Settings = std::map<std::string, std::string>;
 
 inline Settings random_settings(Random& random) {
-  const ComputeDesign& design = *compute_designs()[static_cast<std::size_t>(
-      random.in(0, static_cast<std::int64_t>(compute_designs().size()) - 1))];
+  const ComputeDesign& design = random_design(random);
   const ArrayGeometry geometry = random_geometry(random, design);
   const StreamOptions stream = random_stream_options(random);
   const auto size = [&] { return std::to_string(random.log_in(64, 1 << 17)); };

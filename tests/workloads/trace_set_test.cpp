@@ -324,8 +324,16 @@ TEST_CASE("trace set: a manifest that is no JSON") {
              Contains("tensors: key 'a\\x0ab' occurs twice"));
 }
 
+TEST_CASE("trace set: without a name it has its folder's") {
+  const TempDir dir;
+  TraceBuilder set = good_set();
+  set.manifest.erase("network");
+  set.write(dir.path() / "some_net");
+  CHECK(read_trace_set(dir.path() / "some_net" / "").name == "some_net");
+}
+
 TEST_CASE("trace set: missing keys") {
-  for (const char* key : {"format", "network", "bits", "tensors", "layers"}) {
+  for (const char* key : {"format", "bits", "tensors", "layers"}) {
     CHECK_THAT(error_without("/" + std::string(key)),
                Contains("manifest.json: missing key '" + std::string(key) + "'"));
   }
