@@ -22,6 +22,21 @@ std::string default_text(const ParameterSpec& spec) {
   return spec.default_value.empty() ? "\"\"" : with_unit(spec.default_value, spec);
 }
 
+const char* value_name(ParameterType type) {
+  switch (type) {
+    case ParameterType::integer:
+    case ParameterType::number:
+      return "N";
+    case ParameterType::choice:
+      return "NAME";
+    case ParameterType::choice_or_file:
+      return "NAME|FILE";
+    case ParameterType::text:
+      break;
+  }
+  return "TEXT";
+}
+
 std::string_view without_dashes(std::string_view token) {
   token = token.substr(0, token.find('='));
   return token.substr(std::min(token.find_first_not_of('-'), token.size()));
@@ -81,10 +96,8 @@ void add_options(po::options_description& options) {
   for (const ParameterSpec& spec : registry().specs()) {
     const std::string help = fmt::format("{} [default {}; {}]", spec.help, default_text(spec),
                                          with_unit(allowed_text(spec), spec));
-    const std::string value_name = spec.type == ParameterType::integer || spec.type == ParameterType::number
-                                       ? "N"
-                                       : std::string(spec.type == ParameterType::choice ? "NAME" : "TEXT");
-    options.add_options()(spec.key.c_str(), po::value<std::string>()->value_name(value_name), help.c_str());
+    options.add_options()(spec.key.c_str(), po::value<std::string>()->value_name(value_name(spec.type)),
+                          help.c_str());
   }
 }
 

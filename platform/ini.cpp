@@ -140,10 +140,10 @@ std::vector<IniEntry> scan_ini(std::string_view text, const std::string& name) {
 }
 
 std::vector<IniEntry> read_ini(const std::string& path) {
-  if (path.empty()) throw InputError("the path of a configuration file is empty");
+  if (path.empty()) throw InputError("the path of an INI file is empty");
   InputFile file(path);
   if (file.size() > ini_longest_file) {
-    file.fail(fmt::format("a configuration file may have at most {} bytes", ini_longest_file));
+    file.fail(fmt::format("an INI file may have at most {} bytes", ini_longest_file));
   }
   std::string text(file.size(), '\0');
   file.read(text.data(), text.size());

@@ -108,10 +108,11 @@ std::string parameters_markdown() {
       page += "|---|---|---|---|---|\n";
     }
     std::string allowed;
-    if (spec.type == ParameterType::choice) {
-      allowed = fmt::format("`{}`", fmt::join(spec.choices, "`, `"));
-    } else {
+    if (spec.choices.empty()) {
       allowed = allowed_text(spec);
+    } else {
+      allowed = fmt::format("`{}`", fmt::join(spec.choices, "`, `"));
+      if (spec.type == ParameterType::choice_or_file) allowed += ", or `FILE.ini`";
     }
     const std::string shown_default = spec.default_value.empty() ? "\"\"" : spec.default_value;
     page += fmt::format("| `{}` | `{}` | {} | {} | {} |\n", spec.key, shown_default, spec.unit, allowed,

@@ -36,6 +36,8 @@ std::string allowed_text(const ParameterSpec& spec) {
       return range_text(spec.numbers);
     case ParameterType::choice:
       return fmt::format("{}", fmt::join(spec.choices, ", "));
+    case ParameterType::choice_or_file:
+      return fmt::format("{}, or FILE.ini", fmt::join(spec.choices, ", "));
     case ParameterType::text:
       break;
   }

@@ -9,7 +9,7 @@
 
 namespace dpred {
 
-/// `1..1024`, the choices, or `text`, without the unit.
+/// `1..1024`, the choices (`, or FILE.ini`), or `text`, without the unit.
 std::string allowed_text(const ParameterSpec& spec);
 /// `text` and the parameter's unit.
 std::string with_unit(const std::string& text, const ParameterSpec& spec);

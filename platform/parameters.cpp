@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -44,6 +45,8 @@ class ValueParser {
         return canonical_number();
       case ParameterType::choice:
         return canonical_choice();
+      case ParameterType::choice_or_file:
+        return names_file(given_) ? canonical_path() : canonical_choice();
       case ParameterType::text:
         break;
     }
@@ -102,6 +105,18 @@ class ValueParser {
     return std::string(given_);
   }
 
+  std::string canonical_path() const {
+    const auto allowed = [](char c) {
+      const auto byte = static_cast<unsigned char>(c);
+      return byte >= 0x20 && byte != 0x7f && c != '"';
+    };
+    if (!std::all_of(given_.begin(), given_.end(), allowed)) {
+      throw InputError(
+          fmt::format("is {}, expected a path without control characters and double quotes", quote(given_)));
+    }
+    return std::string(given_);
+  }
+
   std::string canonical_text() const {
     const auto allowed = [](char c) { return c >= 0x20 && c < 0x7f && c != '"'; };
     if (!std::all_of(given_.begin(), given_.end(), allowed)) {
@@ -136,6 +151,8 @@ std::string_view to_string(ParameterType type) {
       return "number";
     case ParameterType::choice:
       return "choice";
+    case ParameterType::choice_or_file:
+      return "choice or file";
     case ParameterType::text:
       break;
   }
@@ -175,6 +192,20 @@ ParameterSpec choice_parameter(std::string key, std::string default_value, std::
   spec.choices = std::move(choices);
   spec.help = std::move(help);
   return spec;
+}
+
+ParameterSpec choice_or_file_parameter(std::string key, std::string default_value,
+                                       std::vector<std::string> choices, std::string help) {
+  ParameterSpec spec =
+      choice_parameter(std::move(key), std::move(default_value), std::move(choices), std::move(help));
+  spec.type = ParameterType::choice_or_file;
+  return spec;
+}
+
+bool names_file(std::string_view value) {
+  constexpr std::string_view ending = ".ini";
+  return value.find('/') != std::string_view::npos ||
+         (value.size() >= ending.size() && value.substr(value.size() - ending.size()) == ending);
 }
 
 ParameterSpec text_parameter(std::string key, std::string default_value, std::string help) {
@@ -226,6 +257,10 @@ std::string ParameterOrigin::text() const {
   return "default";
 }
 
+std::string ParameterOrigin::named(std::string_view key) const {
+  return fmt::format("{}{}{}", place(*this), dashes(*this), key);
+}
+
 Parameters::Parameters(const ParameterRegistry& specs) : registry_(&specs), read_(specs.specs().size()) {
   for (const ParameterSpec& spec : specs.specs())
     values_.push_back({spec.default_value, {}});
@@ -241,7 +276,7 @@ void Parameters::set(std::string_view key, std::string_view text, const Paramete
   try {
     values_[index(key)] = {ValueParser(*spec, text).canonical(), origin};
   } catch (const InputError& error) {
-    throw InputError(fmt::format("{}{}{} {}", place(origin), dashes(origin), key, error.what()));
+    throw InputError(fmt::format("{} {}", origin.named(key), error.what()));
   }
 }
 
@@ -283,7 +318,13 @@ double Parameters::number(std::string_view key) const {
 }
 
 const std::string& Parameters::text(std::string_view key) const {
-  return read(key, {ParameterType::choice, ParameterType::text}).text;
+  return read(key, {ParameterType::choice, ParameterType::choice_or_file, ParameterType::text}).text;
+}
+
+std::string Parameters::path(std::string_view key) const {
+  const Value& value = read(key, {ParameterType::choice_or_file});
+  if (value.origin.kind != ParameterOrigin::Kind::file) return value.text;
+  return (std::filesystem::path(value.origin.path).parent_path() / value.text).string();
 }
 
 bool Parameters::was_set(std::string_view key) const {

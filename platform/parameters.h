@@ -14,7 +14,7 @@
 
 namespace dpred {
 
-enum class ParameterType : std::uint8_t { integer, number, choice, text };
+enum class ParameterType : std::uint8_t { integer, number, choice, choice_or_file, text };
 
 std::string_view to_string(ParameterType type);
 
@@ -32,7 +32,7 @@ struct ParameterSpec {
   std::string default_value;
   ParameterRange<std::int64_t> integers;  ///< of an integer
   ParameterRange<double> numbers;         ///< of a number
-  std::vector<std::string> choices;       ///< of a choice
+  std::vector<std::string> choices;       ///< of a choice, and of one that may be a file instead
   std::string help;                       ///< one sentence
 
   std::string section() const { return key.substr(0, key.find('.')); }
@@ -44,9 +44,16 @@ ParameterSpec number_parameter(std::string key, double default_value, ParameterR
                                std::string unit, std::string help);
 ParameterSpec choice_parameter(std::string key, std::string default_value, std::vector<std::string> choices,
                                std::string help);
+/// A choice that may also be the path of an INI file, see names_file(): no control character and no double
+/// quote, so that every value can be written in an INI file.
+ParameterSpec choice_or_file_parameter(std::string key, std::string default_value,
+                                       std::vector<std::string> choices, std::string help);
 /// Any printable ASCII without double quotes, so that every value can be written in an INI file. May be
 /// empty.
 ParameterSpec text_parameter(std::string key, std::string default_value, std::string help);
+
+/// Whether a value of a choice or file stands for a file: it has a `/`, or ends in `.ini`.
+bool names_file(std::string_view value);
 
 class ParameterRegistry {
  public:
@@ -82,6 +89,8 @@ struct ParameterOrigin {
 
   /// `default`, `<path>:<line>` or `command line`.
   std::string text() const;
+  /// A parameter as errors name it: `dram.preset`, `<path>:<line>: dram.preset` or `--dram.preset`.
+  std::string named(std::string_view key) const;
 };
 
 /// One line of the echo in a result.
@@ -111,12 +120,17 @@ class Parameters {
   /// The value of an integer, or of a choice between integers. Reading marks as read, here and below.
   std::int64_t integer(std::string_view key) const;
   double number(std::string_view key) const;
-  /// The value of a choice or a text.
+  /// The value of a choice, of a choice or file, or a text.
   const std::string& text(std::string_view key) const;
+  /// The path of a choice or file that names_file(). One that was set in an INI file is relative to the
+  /// folder of that.
+  std::string path(std::string_view key) const;
 
   /// Whether the user set it, even to its default.
   bool was_set(std::string_view key) const;
   const ParameterOrigin& origin(std::string_view key) const;
+  /// See ParameterOrigin::named().
+  std::string named(std::string_view key) const { return origin(key).named(key); }
 
   /// Keys that the user set and no model has read.
   std::vector<std::string> unread_settings() const;

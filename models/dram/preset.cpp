@@ -64,6 +64,33 @@ const std::vector<Preset>& table() {
        // meet in the same bank less often (measured, docs/dram.md).
        "Ro Co Ba Co:3",
        false},
+      {"hbm2",
+       "a legacy-mode channel of JESD235 HBM2 at 2 Gb/s a pin, 8 channels of 8 Gb in a stack of 8 GiB; core "
+       "timings, which the standard leaves to vendors, as in DRAMsim3's HBM2_8Gb_x128",
+       {
+           1000,      // MHz: 2 Gb/s a pin, 1 clock = 1 ns
+           4,         // BL4
+           14,   4,   // RL 14, WL 4
+           14,   14,  // tRCDRD and tRCDWR, tRP
+           34,   48,  // tRAS, tRC = tRAS + tRP
+           1,    2,   // tCCD_S, tCCD_L: a burst holds the bus for 2 clocks, so that 1 never shows
+           4,    6,   // tRRD_S, tRRD_L
+           30,        // tFAW
+           6,    8,   // tWTR_S, tWTR_L
+           6,    16,  // tRTP_L, of the bank's own group (tRTP_S is 4); tWR
+           2,         // as for DDR4
+           260,       // tRFCab 260 ns (8 Gb channel)
+           3900,      // tREFI 3.9 us
+       },
+       {
+           64,     // 128-bit channel, BL4
+           2048,   // page of legacy mode
+           4, 4,   // 4 bank groups of 4 banks
+           1,      // rank
+           32768,  // rows (8 Gb channel): 1 GiB
+       },
+       "Ro Ba Co Bg",
+       false},
       {"ideal",
        "no memory: zero latency, unlimited bandwidth",
        {1000, 8, 0, 0, 0, 0, 0, 0, 4, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1},
@@ -75,12 +102,120 @@ const std::vector<Preset>& table() {
   return presets;
 }
 
-bool power_of_two(std::uint64_t value) {
-  return value != 0 && (value & (value - 1)) == 0;
+/// Address bits of one channel at most, so that 64 channels stay below 2^63 bytes.
+constexpr int largest_address_bits = 57;
+
+template <class Numbers>
+std::optional<BrokenRule> out_of_range(const Numbers& numbers, const PresetNumber<Numbers>& field,
+                                       const char* section) {
+  const std::uint32_t value = numbers.*field.member;
+  if (value >= 1 && value <= field.largest) return std::nullopt;
+  return BrokenRule{{std::string(section) + "." + field.name},
+                    std::to_string(value) + " is outside 1.." + std::to_string(field.largest)};
 }
 
-/// Largest timing accepted: keeps every sum of clocks far from overflow.
-constexpr std::uint32_t largest_timing = 1u << 24;
+int bits_of(std::uint32_t power_of_two) {
+  int bits = 0;
+  while (power_of_two >> bits > 1)
+    ++bits;
+  return bits;
+}
+
+std::optional<BrokenRule> broken_shape(const Organisation& o) {
+  for (const PresetNumber<Organisation>& field : organisation_fields) {
+    if (auto broken = out_of_range(o, field, "organisation")) return broken;
+    const std::uint32_t value = o.*field.member;
+    if ((value & (value - 1)) != 0) {
+      return BrokenRule{{std::string("organisation.") + field.name},
+                        std::to_string(value) + " is no power of two"};
+    }
+  }
+  if (o.row_bytes < o.burst_bytes) {
+    return BrokenRule{{"organisation.row_bytes", "organisation.burst_bytes"},
+                      "a row must hold at least one burst (" + std::to_string(o.row_bytes) + " < " +
+                          std::to_string(o.burst_bytes) + ")"};
+  }
+  int address_bits = 0;
+  for (const std::uint32_t count : {o.row_bytes, o.bank_groups, o.banks, o.ranks, o.rows})
+    address_bits += bits_of(count);
+  if (address_bits > largest_address_bits) {
+    return BrokenRule{{"organisation.rows", "organisation.row_bytes", "organisation.ranks",
+                       "organisation.banks", "organisation.bank_groups"},
+                      "a channel must not hold more than 2^" + std::to_string(largest_address_bits) +
+                          " bytes, here 2^" + std::to_string(address_bits)};
+  }
+  return std::nullopt;
+}
+
+/// Two timings of which the first must not be below the second.
+struct Order {
+  const char* upper;
+  std::uint32_t Timings::*upper_member;
+  const char* lower;
+  std::uint32_t Timings::*lower_member;
+};
+constexpr Order orders[] = {
+    {"rc", &Timings::rc, "ras", &Timings::ras},
+    {"ras", &Timings::ras, "rcd", &Timings::rcd},
+    {"ccd_l", &Timings::ccd_l, "ccd_s", &Timings::ccd_s},
+    {"rrd_l", &Timings::rrd_l, "rrd_s", &Timings::rrd_s},
+    {"faw", &Timings::faw, "rrd_s", &Timings::rrd_s},
+    {"wtr_l", &Timings::wtr_l, "wtr_s", &Timings::wtr_s},
+};
+
+std::string timing_key(const char* name) {
+  return std::string("timings.") + name;
+}
+
+/// As JEDEC writes it: tCCD_L.
+std::string symbol(const char* name) {
+  std::string text = "t";
+  for (; *name != '\0'; ++name)
+    text += static_cast<char>(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
+  return text;
+}
+
+std::optional<BrokenRule> broken_range(const Timings& t, bool ideal) {
+  for (const PresetNumber<Timings>& field : timing_fields) {
+    const bool used = !ideal || field.member == &Timings::clock_mhz || field.member == &Timings::bl;
+    if (!used) continue;
+    if (auto broken = out_of_range(t, field, "timings")) return broken;
+  }
+  return std::nullopt;
+}
+
+std::optional<BrokenRule> broken_burst(const Timings& t, const Organisation& o) {
+  if (t.bl % 2 != 0) {
+    return BrokenRule{{"timings.bl"}, "the burst length must be even, found " + std::to_string(t.bl)};
+  }
+  if (8 * o.burst_bytes % t.bl != 0) {
+    return BrokenRule{{"timings.bl", "organisation.burst_bytes"},
+                      "a burst of " + std::to_string(o.burst_bytes) + " bytes in " + std::to_string(t.bl) +
+                          " beats is no whole number of bits a beat"};
+  }
+  return std::nullopt;
+}
+
+std::optional<BrokenRule> broken_relation(const Timings& t) {
+  for (const Order& order : orders) {
+    const std::uint32_t upper = t.*order.upper_member, lower = t.*order.lower_member;
+    if (upper >= lower) continue;
+    return BrokenRule{{timing_key(order.upper), timing_key(order.lower)},
+                      symbol(order.upper) + " must not be below " + symbol(order.lower) + " (" +
+                          std::to_string(upper) + " < " + std::to_string(lower) + ")"};
+  }
+  // The longest way from a refresh that falls due to the first column command after it.
+  const std::uint64_t around_refresh = std::uint64_t{t.cwl} + t.burst_clocks() + t.wr + t.rc + t.ras + t.rp +
+                                       t.rfc + t.rcd + t.cl + t.turnaround + t.wtr_l + t.faw;
+  if (t.refi <= around_refresh) {
+    return BrokenRule{{"timings.refi", "timings.rfc", "timings.rc", "timings.ras", "timings.rp",
+                       "timings.rcd", "timings.faw", "timings.cl", "timings.cwl", "timings.wr",
+                       "timings.wtr_l", "timings.turnaround", "timings.bl"},
+                      "tREFI leaves no time for data between two refreshes (" + std::to_string(t.refi) +
+                          ", at least " + std::to_string(around_refresh + 1) + ")"};
+  }
+  return std::nullopt;
+}
 
 }  // namespace
 
@@ -103,42 +238,18 @@ const Preset& find_preset(std::string_view name) {
                    suggestion(name, preset_names()) + "; known are " + known);
 }
 
+std::optional<BrokenRule> broken_rule(const Preset& preset) {
+  if (auto broken = broken_shape(preset.organisation)) return broken;
+  if (auto broken = broken_range(preset.timings, preset.ideal)) return broken;
+  if (auto broken = broken_burst(preset.timings, preset.organisation)) return broken;
+  return preset.ideal ? std::nullopt : broken_relation(preset.timings);
+}
+
 void check(const Preset& preset) {
-  const auto require = [&](bool holds, const char* rule) {
-    if (!holds) throw InputError("DRAM preset '" + printable(preset.name) + "': " + rule);
-  };
-
-  const Organisation& o = preset.organisation;
-  require(power_of_two(o.burst_bytes), "the bytes of a burst must be a power of two");
-  require(power_of_two(o.row_bytes), "the bytes of a row must be a power of two");
-  require(o.row_bytes >= o.burst_bytes, "a row must hold at least one burst");
-  require(power_of_two(o.bank_groups), "the bank groups must be a power of two");
-  require(power_of_two(o.banks), "the banks of a group must be a power of two");
-  require(power_of_two(o.ranks), "the ranks must be a power of two");
-  require(power_of_two(o.rows), "the rows of a bank must be a power of two");
-  require(o.bank_groups <= 64 && o.banks <= 64 && o.ranks <= 64,
-          "at most 64 bank groups, banks a group and ranks");
-
-  const Timings& t = preset.timings;
-  require(t.clock_mhz > 0, "the clock must not be zero");
-  require(t.bl >= 2 && t.bl % 2 == 0, "the burst length must be even and not zero");
-  if (preset.ideal) return;
-  for (const std::uint32_t value :
-       {t.clock_mhz, t.bl,    t.cl,  t.cwl,   t.rcd,   t.rp,  t.ras, t.rc,         t.ccd_s, t.ccd_l,
-        t.rrd_s,     t.rrd_l, t.faw, t.wtr_s, t.wtr_l, t.rtp, t.wr,  t.turnaround, t.rfc,   t.refi}) {
-    require(value > 0 && value <= largest_timing, "every timing must lie in 1..2^24");
+  if (const std::optional<BrokenRule> broken = broken_rule(preset)) {
+    throw InputError("DRAM preset '" + printable(preset.name) + "': " + broken->keys.front() + ": " +
+                     broken->rule);
   }
-  require(t.rc >= t.ras, "tRC must not be below tRAS");
-  require(t.ras >= t.rcd, "tRAS must not be below tRCD");
-  require(t.ccd_s >= t.burst_clocks(), "tCCD_S must not be below the clocks of a burst");
-  require(t.ccd_l >= t.ccd_s, "tCCD_L must not be below tCCD_S");
-  require(t.rrd_l >= t.rrd_s, "tRRD_L must not be below tRRD_S");
-  require(t.faw >= t.rrd_s, "tFAW must not be below tRRD_S");
-  require(t.wtr_l >= t.wtr_s, "tWTR_L must not be below tWTR_S");
-  // The longest way from a refresh that falls due to the first column command after it.
-  const std::uint64_t around_refresh = std::uint64_t{t.cwl} + t.burst_clocks() + t.wr + t.rc + t.ras + t.rp +
-                                       t.rfc + t.rcd + t.cl + t.turnaround + t.wtr_l + t.faw;
-  require(t.refi > around_refresh, "tREFI leaves no time for data between two refreshes");
 }
 
 }  // namespace dpred::dram

@@ -1,6 +1,7 @@
-// Named DRAM presets: one table entry each.
+// Named DRAM presets, one table entry each, and the rules that the numbers of any preset obey.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,9 +30,19 @@ const Preset& find_preset(std::string_view name);
 /// All names, in the order of the table.
 std::vector<std::string> preset_names();
 
-/// Throws InputError when the numbers contradict each other (tRC below tRAS, a burst of zero bytes, a count
-/// that is no power of two, a refresh interval too short to serve a burst). For presets from outside the
-/// table.
+/// A rule that the numbers of a preset break.
+struct BrokenRule {
+  std::vector<std::string> keys;  ///< numbers it speaks of, such as `timings.rc`: first the one to mend
+  std::string rule;               ///< with the values: `tRC must not be below tRAS (40 < 52)`
+};
+
+/// The first rule that is broken, if any: a number out of its range, a count that is no power of two, tRC
+/// below tRAS, a refresh interval too short to serve a burst and the like. Published tables round each number
+/// on its own, so that sums (tRC = tRAS + tRP) are not compared, and tCCD_S may be below the clocks of a
+/// burst: the bus then spaces the bursts. The default mapping is left to AddressMap.
+std::optional<BrokenRule> broken_rule(const Preset& preset);
+
+/// Throws InputError for the first broken rule. For presets from outside the table.
 void check(const Preset& preset);
 
 }  // namespace dpred::dram

@@ -52,4 +52,54 @@ struct Organisation {
   std::uint64_t capacity() const { return std::uint64_t{row_bytes} * rows * banks * bank_groups * ranks; }
 };
 
+/// A number of a preset under the name that files and errors use: that of the member.
+template <class Numbers>
+struct PresetNumber {
+  const char* name;
+  const char* unit;  ///< empty for counts
+  std::uint32_t Numbers::*member;
+  std::uint32_t largest;  ///< the smallest is 1
+};
+
+/// Keeps every sum of clocks far from overflow.
+constexpr std::uint32_t largest_timing = 1u << 24;
+
+/// In the order of the members.
+constexpr PresetNumber<Timings> timing_fields[] = {
+    {"clock_mhz", "MHz", &Timings::clock_mhz, 100000},
+    {"bl", "beats", &Timings::bl, 1024},
+    {"cl", "clocks", &Timings::cl, largest_timing},
+    {"cwl", "clocks", &Timings::cwl, largest_timing},
+    {"rcd", "clocks", &Timings::rcd, largest_timing},
+    {"rp", "clocks", &Timings::rp, largest_timing},
+    {"ras", "clocks", &Timings::ras, largest_timing},
+    {"rc", "clocks", &Timings::rc, largest_timing},
+    {"ccd_s", "clocks", &Timings::ccd_s, largest_timing},
+    {"ccd_l", "clocks", &Timings::ccd_l, largest_timing},
+    {"rrd_s", "clocks", &Timings::rrd_s, largest_timing},
+    {"rrd_l", "clocks", &Timings::rrd_l, largest_timing},
+    {"faw", "clocks", &Timings::faw, largest_timing},
+    {"wtr_s", "clocks", &Timings::wtr_s, largest_timing},
+    {"wtr_l", "clocks", &Timings::wtr_l, largest_timing},
+    {"rtp", "clocks", &Timings::rtp, largest_timing},
+    {"wr", "clocks", &Timings::wr, largest_timing},
+    {"turnaround", "clocks", &Timings::turnaround, largest_timing},
+    {"rfc", "clocks", &Timings::rfc, largest_timing},
+    {"refi", "clocks", &Timings::refi, largest_timing},
+};
+
+/// In the order of the members. Streams start on multiples of 4096 bytes, and have to start on a burst.
+constexpr PresetNumber<Organisation> organisation_fields[] = {
+    {"burst_bytes", "bytes", &Organisation::burst_bytes, 4096},
+    {"row_bytes", "bytes", &Organisation::row_bytes, 1u << 30},
+    {"bank_groups", "", &Organisation::bank_groups, 64},
+    {"banks", "", &Organisation::banks, 64},
+    {"ranks", "", &Organisation::ranks, 64},
+    {"rows", "", &Organisation::rows, 1u << 30},
+};
+
+static_assert(sizeof timing_fields / sizeof *timing_fields == sizeof(Timings) / sizeof(std::uint32_t));
+static_assert(sizeof organisation_fields / sizeof *organisation_fields ==
+              sizeof(Organisation) / sizeof(std::uint32_t));
+
 }  // namespace dpred::dram

@@ -1,4 +1,4 @@
-// Presets, address mapping, clock conversion and contents.
+// Address mapping, clock conversion and contents.
 #include <catch2/catch.hpp>
 #include <random>
 #include <set>
@@ -38,43 +38,6 @@ void check_error(const Preset& preset, const std::string& mapping, const std::st
 }
 
 }  // namespace
-
-TEST_CASE("every DRAM preset is sound and has the bandwidth and capacity of its name") {
-  for (const std::string& name : preset_names()) {
-    INFO(name);
-    CHECK_NOTHROW(check(find_preset(name)));
-    CHECK_NOTHROW(AddressMap(find_preset(name), "", 1));
-    CHECK_FALSE(find_preset(name).source.empty());
-  }
-  CHECK(find_preset("ddr4-3200").peak_bandwidth() == 25.6e9);
-  CHECK(find_preset("lpddr4-3200").peak_bandwidth() == 6.4e9);
-  CHECK(AddressMap(find_preset("ddr4-3200"), "", 2).capacity() == std::uint64_t{16} << 30);
-  CHECK(AddressMap(find_preset("lpddr4-3200"), "", 1).capacity() == std::uint64_t{1} << 30);
-  CHECK(AddressMap(find_preset("ideal"), "", 1).capacity() == std::uint64_t{1} << 40);
-  CHECK_THROWS_WITH(find_preset("ddr4-320"),
-                    Contains("dram.preset") && Contains("did you mean 'ddr4-3200'?"));
-}
-
-TEST_CASE("a preset that contradicts itself is refused") {
-  const auto refused = [](auto spoil, const std::string& part) {
-    Preset preset = find_preset("ddr4-3200");
-    spoil(preset);
-    CHECK_THROWS_WITH(check(preset), Contains("'ddr4-3200'") && Contains(part));
-    CHECK_THROWS_AS(check(preset), InputError);
-  };
-  refused([](Preset& p) { p.timings.rc = p.timings.ras - 1; }, "tRC");
-  refused([](Preset& p) { p.organisation.burst_bytes = 0; }, "burst");
-  refused([](Preset& p) { p.organisation.burst_bytes = 48; }, "burst");
-  refused([](Preset& p) { p.organisation.row_bytes = 32; }, "row");
-  refused([](Preset& p) { p.organisation.rows = 65535; }, "rows");
-  refused([](Preset& p) { p.organisation.banks = 0; }, "banks");
-  refused([](Preset& p) { p.timings.clock_mhz = 0; }, "clock");
-  refused([](Preset& p) { p.timings.bl = 7; }, "burst length");
-  refused([](Preset& p) { p.timings.faw = 0; }, "1..2^24");
-  refused([](Preset& p) { p.timings.ccd_l = 3; }, "tCCD_L");
-  refused([](Preset& p) { p.timings.ccd_s = 3; }, "tCCD_S");
-  refused([](Preset& p) { p.timings.refi = p.timings.rfc + 100; }, "tREFI");
-}
 
 TEST_CASE("an address mapping places its fields from the top down") {
   const Preset& ddr4 = find_preset("ddr4-3200");  // burst 6 bits, Co 7, Bg 2, Ba 2, Ro 16
