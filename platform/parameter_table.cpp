@@ -48,11 +48,26 @@ std::vector<ParameterSpec> all_parameters() {
               "Values that a block of activations has at least; a block can be decoded on its own."),
       integer("codec.block_filters", 16, {1, 65536}, "", "Filters of a block of weights."),
 
-      choice("dram.preset", "lpddr4-3200", dram::preset_names(),
-             "Off-chip memory; ideal has no latency and no limit of bandwidth."),
+      choice_or_file_parameter(
+          "dram.preset", "lpddr4-3200", dram::preset_names(),
+          "Off-chip memory: a name, or a file with the numbers of one (docs/dram.md says how it is written); "
+          "ideal has no latency and no limit of bandwidth."),
       integer("dram.channels", 1, {1, 64}, "", "Channels of the off-chip memory, a power of two."),
       text("dram.mapping", "",
            "Order of the address bits; empty means the order that belongs to the preset."),
+      choice("dram.page_policy", "open", {"open", "closed"},
+             "When a row is closed: open, for another row of its bank; closed, by every read and write."),
+      choice("dram.refresh", "on", {"on", "off"}, "Whether the off-chip memory refreshes."),
+      integer("dram.queue_entries", 8, {1, 1024}, "bursts",
+              "Reads, and as many writes, of each bank among which the memory controller can choose."),
+      integer("dram.entry_queue", 8, {0, 65536}, "bursts",
+              "Bursts of a channel that may wait for a place among those of their banks."),
+      integer("dram.write_high", 40, {1, 65536}, "bursts",
+              "Waiting writes of a channel at which the memory controller stops to prefer reads."),
+      integer("dram.write_low", 4, {0, 65535}, "bursts",
+              "Waiting writes at which it returns to reads; below dram.write_high."),
+      integer("dram.starvation_cap", 1024, {1, 1048576}, "bursts",
+              "Younger bursts of its channel that may be served before one that waits."),
 
       integer("buffer.activation_bytes", 262144, {64, gibibyte}, "bytes",
               "Capacity of the activation buffer."),

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "models/dram/address_map.h"
-#include "models/dram/preset.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -37,7 +36,7 @@ CodecOptions codec_options(const Parameters& parameters) {
   return options;
 }
 
-DesignPoint::DesignPoint(const Parameters& p) {
+DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as_they_arrive) {
   // A parameter is read where it acts; what is not read is said so.
   const auto unsigned_of = [&](const char* key) { return static_cast<std::uint64_t>(p.integer(key)); };
   design = &find_compute_design(p.text("array.design"));
@@ -68,12 +67,8 @@ DesignPoint::DesignPoint(const Parameters& p) {
   buffers.weight = unsigned_of("buffer.weight_bytes");
   buffers.output = unsigned_of("buffer.output_bytes");
 
-  dram_preset = p.text("dram.preset");
-  const dram::Preset& preset = dram::find_preset(dram_preset);
-  burst_bytes = preset.organisation.burst_bytes;
-  if (!preset.ideal) {
-    dram_mapping = p.text("dram.mapping");
-    dram_channels = static_cast<int>(p.integer("dram.channels"));
+  burst_bytes = memory.preset.organisation.burst_bytes;
+  if (!memory.preset.ideal) {
     request_bytes = unsigned_of("engine.request_bytes");
     outstanding = unsigned_of("engine.outstanding");
   }
@@ -96,10 +91,10 @@ Preparation::Preparation(const Network& network, const DesignPoint& point)
   layers_.reserve(network.layers.size());
   for (const Layer& layer : network.layers)
     prepare(layer);
-  const dram::Preset& preset = dram::find_preset(point.dram_preset);
-  const std::uint64_t capacity = dram::AddressMap(preset, point.dram_mapping, point.dram_channels).capacity();
+  const std::uint64_t capacity =
+      dram::AddressMap(point.memory.preset, point.memory.mapping, point.memory.channels).capacity();
   if (next_address_ > capacity) {
-    throw InputError("dram.preset '" + point.dram_preset + "' with " + std::to_string(point.dram_channels) +
+    throw InputError(point.memory.setting + " with " + std::to_string(point.memory.channels) +
                      " channels holds " + std::to_string(capacity) + " bytes, the network needs " +
                      std::to_string(next_address_));
   }

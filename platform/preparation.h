@@ -11,6 +11,7 @@
 #include "models/codec/codec.h"
 #include "models/codec/stream_directory.h"
 #include "platform/layer_descriptor.h"
+#include "platform/memory_point.h"
 #include "platform/parameters.h"
 #include "platform/planner.h"
 #include "workloads/network.h"
@@ -25,15 +26,15 @@ struct DesignPoint {
   CodecOptions codec_options;
   StreamOptions stream;
   BufferSizes buffers;
-  std::string dram_preset, dram_mapping;
-  int dram_channels = 1;
+  MemoryPoint memory;
   std::uint64_t burst_bytes = 64;
   std::uint64_t clock_mhz = 1000;
   std::uint64_t request_bytes = 512, outstanding = 8;
   std::uint64_t decoders = 0, encoders = 0, detect_latency = 2;
   bool elided = false;
 
-  /// Marks what it reads. InputError for combinations that cannot be.
+  /// Marks what it reads, and reads the file of a DRAM preset that is one. InputError for combinations that
+  /// cannot be.
   explicit DesignPoint(const Parameters& parameters);
 };
 

@@ -143,11 +143,11 @@ std::string short_name(std::string_view name, std::size_t width) {
 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines) {
-  std::string text =
-      fmt::format("{}: {} layers, {} b, {} values\n{} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n",
-                  printable(network.name), network.layers.size(), network.bits, to_string(network.provenance),
-                  point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles,
-                  point.clock_mhz, point.codec->name(), point.dram_preset, point.dram_channels);
+  std::string text = fmt::format(
+      "{}: {} layers, {} b, {} values\n{} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n", printable(network.name),
+      network.layers.size(), network.bits, to_string(network.provenance), point.design->name,
+      point.geometry.lanes, point.geometry.rows, point.geometry.tiles, point.clock_mhz, point.codec->name(),
+      printable(point.memory.preset.name), point.memory.channels);
   const bool compare = baselines != nullptr;
   text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5} ", "", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");

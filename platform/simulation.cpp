@@ -67,8 +67,8 @@ class Testbed : public sc_core::sc_module {
         progress_(progress),
         find_next_(find_next),
         accelerator_("accelerator", accelerator_config(preparation.point())),
-        memory_("memory", dram::find_preset(preparation.point().dram_preset),
-                preparation.point().dram_mapping, preparation.point().dram_channels),
+        memory_("memory", preparation.point().memory.preset, preparation.point().memory.mapping,
+                preparation.point().memory.channels, preparation.point().memory.controller),
         host_(accelerator_.mem) {
     SC_HAS_PROCESS(Testbed);
     accelerator_.mem.bind(memory_.socket);

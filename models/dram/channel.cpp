@@ -1,95 +1,135 @@
 #include "models/dram/channel.h"
 
-#include <algorithm>
-
 namespace dpred::dram {
 
-Channel::Channel(const Preset& preset)
+Channel::Channel(const Preset& preset, PagePolicy page_policy, bool refreshes)
     : t_(preset.timings),
       groups_per_rank_(preset.organisation.bank_groups),
       banks_per_group_(preset.organisation.banks),
+      closes_rows_(page_policy == PagePolicy::closed),
       ranks_(preset.organisation.ranks),
       groups_(ranks_.size() * groups_per_rank_),
       banks_(groups_.size() * banks_per_group_) {
-  for (std::size_t i = 0; i < ranks_.size(); ++i)
-    ranks_[i].refresh_due = t_.refi + t_.refi * i / ranks_.size();
-}
-
-Channel::Plan Channel::plan(const Rank& rank, const Spacing& group, const Bank& bank, const Location& at,
-                            bool is_write, Clock arrival) const {
-  Plan plan{};
-  Clock ready = std::max(arrival, bank.next_column);
-  if (bank.open_row != at.row) {
-    Clock activate = std::max({arrival, bank.next_activate, rank.spacing.next_activate, group.next_activate,
-                               rank.window[rank.oldest]});
-    if (bank.open_row != no_row) {
-      plan.precharges = true;
-      plan.precharge = std::max(arrival, bank.next_precharge);
-      activate = std::max(activate, plan.precharge + t_.rp);
-    }
-    plan.activates = true;
-    plan.activate = activate;
-    ready = activate + t_.rcd;
+  for (std::size_t i = 0; i < ranks_.size(); ++i) {
+    ranks_[i].refresh_due = refreshes ? t_.refi + t_.refi * i / ranks_.size() : never;
   }
-
-  Clock column = std::max({ready, next_column_, rank.spacing.next_column, group.next_column});
-  if (!is_write) column = std::max({column, rank.spacing.next_read, group.next_read});
-  const bool driver_changes = is_write != bus_write_ || at.rank != bus_rank_;
-  const Clock bus = bus_free_ + (driver_changes ? t_.turnaround : 0);
-  const Clock latency = is_write ? t_.cwl : t_.cl;
-  plan.column = std::max(column + latency, bus) - latency;
-  return plan;
 }
 
 Booking Channel::book(const Location& at, bool is_write, Clock arrival) {
-  Rank& rank = ranks_[at.rank];
-  const std::size_t group_index = std::size_t{at.rank} * groups_per_rank_ + at.bank_group;
-  Spacing& group = groups_[group_index];
-  Bank& bank = banks_[group_index * banks_per_group_ + at.bank];
-
-  Plan p = plan(rank, group, bank, at, is_write, arrival);
-  while (p.column >= rank.refresh_due) {
-    refresh(at, std::max(arrival, next_column_));
-    p = plan(rank, group, bank, at, is_write, arrival);
+  const BankIndex i = index(at);
+  const Rank& rank = ranks_[i.rank];
+  const Bank& bank = banks_[i.bank];
+  for (;;) {
+    const bool hit = bank.open_row == at.row;
+    const bool conflict = !hit && bank.open_row != no_row;
+    Clock precharge_clock = 0;
+    Clock activate_clock = 0;
+    Clock ready = arrival;
+    if (!hit) {
+      activate_clock = earliest_activate(i, arrival);
+      if (conflict) {
+        precharge_clock = earliest_precharge(i, arrival);
+        activate_clock = std::max(activate_clock, precharge_clock + t_.rp);
+      }
+      ready = activate_clock + t_.rcd;
+    }
+    const Clock column_clock = earliest_column(i, is_write, ready);
+    if (column_clock >= rank.refresh_due) {
+      refresh(at, std::max(arrival, next_column_));
+      continue;
+    }
+    if (conflict) precharge(i, at, precharge_clock);
+    if (!hit) activate(i, at, activate_clock);
+    return column(i, at, is_write, column_clock, hit, arrival, arrival);
   }
+}
 
-  if (p.precharges) {
-    Location closed = at;
-    closed.row = bank.open_row;
-    emit(Command::Kind::precharge, p.precharge, closed);
-  }
-  if (p.activates) {
-    emit(Command::Kind::activate, p.activate, at);
-    bank.open_row = at.row;
-    bank.next_activate = p.activate + t_.rc;
-    bank.next_precharge = p.activate + t_.ras;
-    bank.next_column = p.activate + t_.rcd;
-    rank.spacing.next_activate = p.activate + t_.rrd_s;
-    group.next_activate = p.activate + t_.rrd_l;
-    rank.window[rank.oldest] = p.activate + t_.faw;
-    rank.oldest = (rank.oldest + 1) % 4;
-  }
+void Channel::precharge(const BankIndex& i, const Location& at, Clock clock) {
+  Bank& bank = banks_[i.bank];
+  Location closed = at;
+  closed.row = bank.open_row;
+  emit(Command::Kind::precharge, clock, closed);
+  bank.open_row = no_row;
+  bank.next_activate = std::max(bank.next_activate, clock + t_.rp);
+}
 
-  emit(is_write ? Command::Kind::write : Command::Kind::read, p.column, at);
-  const Clock start = p.column + (is_write ? t_.cwl : t_.cl);
+void Channel::activate(const BankIndex& i, const Location& at, Clock clock) {
+  emit(Command::Kind::activate, clock, at);
+  Bank& bank = banks_[i.bank];
+  Rank& rank = ranks_[i.rank];
+  bank.open_row = at.row;
+  bank.next_activate = clock + t_.rc;
+  bank.next_precharge = clock + t_.ras;
+  bank.next_column = clock + t_.rcd;
+  rank.spacing.next_activate = clock + t_.rrd_s;
+  groups_[i.group].next_activate = clock + t_.rrd_l;
+  rank.window[rank.oldest] = clock + t_.faw;
+  rank.oldest = (rank.oldest + 1) % 4;
+}
+
+Booking Channel::column(const BankIndex& i, const Location& at, bool is_write, Clock clock, bool row_hit,
+                        Clock arrival, Clock waiting_since) {
+  emit(is_write ? Command::Kind::write : Command::Kind::read, clock, at);
+  const Clock start = clock + (is_write ? t_.cwl : t_.cl);
   const Clock end = start + t_.burst_clocks();
-  next_column_ = p.column + 1;
-  rank.spacing.next_column = p.column + t_.ccd_s;
-  group.next_column = p.column + t_.ccd_l;
+  account(i, is_write, start, arrival, waiting_since);
+
+  Bank& bank = banks_[i.bank];
+  Rank& rank = ranks_[i.rank];
+  Spacing& group = groups_[i.group];
+  next_column_ = clock + 1;
+  rank.spacing.next_column = clock + t_.ccd_s;
+  group.next_column = clock + t_.ccd_l;
   if (is_write) {
     rank.spacing.next_read = end + t_.wtr_s;
     group.next_read = end + t_.wtr_l;
     bank.next_precharge = std::max(bank.next_precharge, end + t_.wr);
   } else {
-    bank.next_precharge = std::max(bank.next_precharge, p.column + t_.rtp);
+    bank.next_precharge = std::max(bank.next_precharge, clock + t_.rtp);
   }
   bus_free_ = end;
-  bus_rank_ = at.rank;
+  bus_rank_ = i.rank;
   bus_write_ = is_write;
-  return {start, end, !p.activates};
+  if (closes_rows_) precharge(i, at, bank.next_precharge);
+  return {start, end, row_hit};
 }
 
-/// Does the refresh that is due and all further ones that fell due until `reached`, where the rank was idle.
+/// Finds the cause of each clock between the data before and that of this burst. Each cause is a span of the
+/// data bus that ends where the burst's data could have started, were it for that cause alone.
+void Channel::account(const BankIndex& i, bool is_write, Clock start, Clock arrival, Clock waiting_since) {
+  if (first_arrival_ == never) bus_free_ = first_arrival_ = std::min(arrival, waiting_since);
+  bus_.data += t_.burst_clocks();
+  if (start == bus_free_) return;
+
+  const Rank& rank = ranks_[i.rank];
+  const Spacing& group = groups_[i.group];
+  const Clock latency = is_write ? t_.cwl : t_.cl;
+  Clock at = bus_free_;
+  const auto lose = [&](Loss loss, Clock until) {
+    until = std::min(until, start);
+    if (until <= at) return;
+    bus_[loss] += until - at;
+    at = until;
+  };
+  const auto lose_before = [&](Clock until) {  // what is lost for other causes than a refresh
+    const Clock bus = bus_free_for(i.rank, is_write);
+    const Clock turned =
+        is_write ? bus : std::max(bus, std::max(rank.spacing.next_read, group.next_read) + latency);
+    lose(Loss::turnaround, std::min(turned, until));
+    lose(Loss::bank_group, std::min(std::max(rank.spacing.next_column, group.next_column) + latency, until));
+    // A burst that waits while its row is ready waits for nothing but the command bus; before it came, those
+    // that were there waited for their rows.
+    lose(Loss::activate, std::min(std::max(banks_[i.bank].next_column, arrival) + latency, until));
+    lose(Loss::idle, until);
+  };
+  lose(Loss::idle, waiting_since + latency);
+  if (at < rank.refresh_ended + latency) {
+    lose_before(rank.refresh_began + latency);
+    lose(Loss::refresh, rank.refresh_ended + latency);
+  }
+  lose_before(start);
+}
+
 void Channel::refresh(const Location& at, Clock reached) {
   Rank& rank = ranks_[at.rank];
   const std::size_t banks = std::size_t{groups_per_rank_} * banks_per_group_;
@@ -122,6 +162,8 @@ void Channel::refresh(const Location& at, Clock reached) {
     }
   }
   if (further > 0) start = rank.refresh_due + further * t_.refi;
+  rank.refresh_began = rank.refresh_due + further * t_.refi;
+  rank.refresh_ended = start + t_.rfc;
   rank.refresh_due += (further + 1) * t_.refi;
   for (Bank* bank = first; bank != last; ++bank) {
     bank->open_row = no_row;

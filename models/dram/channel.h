@@ -1,19 +1,21 @@
-// Timing of one DRAM channel: books bursts in the order of the calls.
+// The state of one DRAM channel, the rules between its commands, and bursts booked in order.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 #include <limits>
 #include <vector>
 
 #include "models/dram/address_map.h"
+#include "models/dram/statistics.h"
 #include "models/dram/timings.h"
 
 namespace dpred::dram {
 
-/// A command that a booking implies. `location` names what the command addresses: a precharge_all or refresh
-/// the rank, an activate or precharge the bank (its `row` is the one opened or closed), a read or write
-/// everything.
+/// A command on its way to the devices. `location` names what it addresses: a precharge_all or refresh the
+/// rank, an activate or precharge the bank (its `row` is the one opened or closed), a read or write
+/// everything. Under a closed page policy the precharge that a read or write implies is a command of its own.
 struct Command {
   enum class Kind { activate, precharge, precharge_all, read, write, refresh };
   Kind kind;
@@ -26,27 +28,96 @@ using CommandObserver = std::function<void(const Command&)>;
 struct Booking {
   Clock data_start;
   Clock data_end;
-  bool row_hit;  ///< the row was open, no activate was needed
+  bool row_hit;  ///< no activate was needed for this burst
 };
 
-/// Computes the earliest legal time of each burst from the state that the bursts before it left; nothing
-/// ticks, and the state has a constant size.
+/// When rows are closed.
+enum class PagePolicy {
+  open,   ///< when another row of the bank is needed, or at a refresh
+  closed  ///< by every read and write
+};
+
+/// Where a burst lies in the arrays of a Channel: found once per burst.
+struct BankIndex {
+  std::uint32_t rank;
+  std::uint32_t group;  ///< of all ranks
+  std::uint32_t bank;   ///< of all ranks and groups
+};
+
+/// The state that earlier commands left, from which the earliest clock of any next command follows: of a
+/// constant size, and nothing ticks. Two users share it, book() here and Scheduler; they may take turns.
 ///
-/// Column commands follow each other in the order of booking, and so does the data. A precharge or an
-/// activate goes out as soon as its bank and the rank allow, though not before the burst arrived, and so
-/// overlaps with the data of earlier bursts. Rows stay open (open page). A refresh of all banks of a rank
-/// falls due every REFI clocks, at staggered times in each rank; a burst whose column command cannot go out
-/// before that waits until the refresh is done, which closes all rows. Refreshes are worked out when the next
-/// burst of the rank is booked.
+/// Refreshes of all banks of a rank fall due every REFI clocks, at staggered times in each rank. No column
+/// command and no activate goes out at or after that time before the refresh is done. They are worked out
+/// when the next burst of the rank is served.
+///
+/// Every clock of the data bus is accounted for when the data of the next burst is known (Loss).
 class Channel {
  public:
   /// `preset` must have passed check() and not be ideal.
-  explicit Channel(const Preset& preset);
+  Channel(const Preset& preset, PagePolicy page_policy, bool refreshes);
 
-  /// `arrival` may lie before that of an earlier booking: the order of the calls counts.
+  // Whole bursts in the order of the calls.
+
+  /// Books a burst at the earliest legal time. Column commands follow each other in the order of the calls,
+  /// and so does the data. A precharge or an activate goes out as soon as its bank and the rank allow, though
+  /// not before the burst arrived, and so overlaps with the data of earlier bursts. `arrival` may lie before
+  /// that of an earlier booking.
   Booking book(const Location& at, bool is_write, Clock arrival);
 
+  // Single commands, for a scheduler.
+
+  BankIndex index(const Location& at) const {
+    const std::uint32_t group = at.rank * groups_per_rank_ + at.bank_group;
+    return {at.rank, group, group * banks_per_group_ + at.bank};
+  }
+  std::size_t banks() const { return banks_.size(); }
+  bool is_open(const BankIndex& i) const { return banks_[i.bank].open_row != no_row; }
+  bool is_open(const BankIndex& i, std::uint32_t row) const { return banks_[i.bank].open_row == row; }
+  Clock refresh_due(const BankIndex& i) const { return ranks_[i.rank].refresh_due; }
+
+  /// The earliest clock for a column command to an open row, when no clock before `from` counts.
+  Clock earliest_column(const BankIndex& i, bool is_write, Clock from) const {
+    const Rank& rank = ranks_[i.rank];
+    const Spacing& group = groups_[i.group];
+    Clock column = std::max(
+        {from, banks_[i.bank].next_column, next_column_, rank.spacing.next_column, group.next_column});
+    if (!is_write) column = std::max({column, rank.spacing.next_read, group.next_read});
+    const Clock latency = is_write ? t_.cwl : t_.cl;
+    return std::max(column + latency, bus_free_for(i.rank, is_write)) - latency;
+  }
+  /// For an activate of a closed bank.
+  Clock earliest_activate(const BankIndex& i, Clock from) const {
+    const Rank& rank = ranks_[i.rank];
+    return std::max({from, banks_[i.bank].next_activate, rank.spacing.next_activate,
+                     groups_[i.group].next_activate, rank.window[rank.oldest]});
+  }
+  /// For a precharge of an open bank.
+  Clock earliest_precharge(const BankIndex& i, Clock from) const {
+    return std::max(from, banks_[i.bank].next_precharge);
+  }
+
+  /// Issues a command at a clock that is not before the earliest.
+  void precharge(const BankIndex& i, const Location& at, Clock clock);
+  void activate(const BankIndex& i, const Location& at, Clock clock);
+  /// `arrival` is that of the burst, `waiting_since` the clock since when any burst has been waiting: what
+  /// the bus lost before is idle.
+  Booking column(const BankIndex& i, const Location& at, bool is_write, Clock clock, bool row_hit,
+                 Clock arrival, Clock waiting_since);
+  /// Does the refresh that is due and all further ones that fell due until `reached`, before which no burst
+  /// was waiting for the rank.
+  void refresh(const Location& at, Clock reached);
+
+  // Counts.
+
+  /// Clocks of the data bus from the first arrival to the end of the last data.
+  const BusClocks& bus() const { return bus_; }
+  Clock first_arrival() const { return first_arrival_; }  ///< `never` before the first burst
+  Clock last_data() const { return bus_free_; }
+
   void observe(CommandObserver observer) { observer_ = std::move(observer); }
+
+  static constexpr Clock never = std::numeric_limits<Clock>::max();
 
  private:
   static constexpr std::uint32_t no_row = std::numeric_limits<std::uint32_t>::max();
@@ -69,18 +140,14 @@ class Channel {
     Clock window[4] = {};  ///< ends of the four-activate windows begun last
     std::uint32_t oldest = 0;
     Clock refresh_due = 0;
-  };
-  struct Plan {
-    bool precharges;
-    bool activates;
-    Clock precharge;
-    Clock activate;
-    Clock column;
+    Clock refresh_began = 0;  ///< when the last refresh fell due
+    Clock refresh_ended = 0;
   };
 
-  Plan plan(const Rank& rank, const Spacing& group, const Bank& bank, const Location& at, bool is_write,
-            Clock arrival) const;
-  void refresh(const Location& at, Clock reached);
+  Clock bus_free_for(std::uint32_t rank, bool is_write) const {
+    return bus_free_ + (is_write != bus_write_ || rank != bus_rank_ ? t_.turnaround : 0);
+  }
+  void account(const BankIndex& i, bool is_write, Clock start, Clock arrival, Clock waiting_since);
   void emit(Command::Kind kind, Clock clock, const Location& at) const {
     if (observer_) observer_({kind, clock, at});
   }
@@ -88,6 +155,7 @@ class Channel {
   Timings t_;
   std::uint32_t groups_per_rank_;
   std::uint32_t banks_per_group_;
+  bool closes_rows_;
   std::vector<Rank> ranks_;
   std::vector<Spacing> groups_;
   std::vector<Bank> banks_;
@@ -95,6 +163,8 @@ class Channel {
   Clock bus_free_ = 0;
   std::uint32_t bus_rank_ = 0;
   bool bus_write_ = false;
+  Clock first_arrival_ = never;
+  BusClocks bus_;
   CommandObserver observer_;
 };
 

@@ -4,6 +4,7 @@
 
 #include "models/tlm/cycle_clock.h"
 #include "models/tlm/elided_payload.h"
+#include "models/tlm/stream_id.h"
 
 namespace dpred::dram {
 
@@ -12,20 +13,33 @@ namespace {
 /// SystemC's default resolution, until elaboration ends.
 constexpr std::uint64_t default_femtoseconds_per_unit = 1000;
 
+std::uint8_t stream_of(const tlm::tlm_generic_payload& payload) {
+  const StreamId* id = payload.get_extension<StreamId>();
+  return id == nullptr ? std::uint8_t{0} : id->value;
+}
+
 }  // namespace
 
 Dram::Dram(const sc_core::sc_module_name& name, const Preset& preset, const std::string& mapping,
-           int channels)
+           int channels, const ControllerSettings& settings)
     : sc_module(name),
-      core_(preset, mapping, channels),
-      clock_(preset.timings.clock_mhz, default_femtoseconds_per_unit) {
+      core_(preset, mapping, channels, settings),
+      clock_(preset.timings.clock_mhz, default_femtoseconds_per_unit),
+      shortest_latency_(std::min(preset.timings.cl, preset.timings.cwl) + preset.timings.burst_clocks()) {
   socket.register_b_transport(this, &Dram::b_transport);
+  socket.register_nb_transport_fw(this, &Dram::nb_transport_fw);
   socket.register_transport_dbg(this, &Dram::transport_dbg);
+  SC_HAS_PROCESS(Dram);
+  SC_METHOD(wake);
+  sensitive << wake_;
+  dont_initialize();
 }
 
 void Dram::end_of_elaboration() {
   clock_ = ClockDomain(core_.preset().timings.clock_mhz, femtoseconds_per_unit());
 }
+
+// Loosely timed.
 
 void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   payload.set_dmi_allowed(false);
@@ -37,7 +51,7 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
   payload.set_response_status(status);
   if (status != tlm::TLM_OK_RESPONSE) return;
   book(payload, delay);
-  if (payload.get_extension<ElidedPayload>() == nullptr) copy(payload);
+  if (payload.get_extension<ElidedPayload>() == nullptr) copy(payload, 0, payload.get_data_length());
 }
 
 tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
@@ -55,31 +69,195 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
 void Dram::book(const tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const std::uint64_t now = sc_core::sc_time_stamp().value();
   const Clock arrival = clock_.clocks_from_units(now + delay.value());
-  const Clock end =
-      core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(), arrival);
+  const Clock end = core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(),
+                                   arrival, stream_of(payload));
   if (core_.preset().ideal) return;
   delay = sc_core::sc_time::from_value(clock_.units_from_clocks(end) - now);
 }
 
-void Dram::copy(const tlm::tlm_generic_payload& payload) {
+// Approximately timed. Commands of a clock are decided at some later time, but no later than the data of any
+// of them can end: all that arrived until then is known, and one wake-up decides many commands.
+
+tlm::tlm_sync_enum Dram::nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                         sc_core::sc_time& delay) {
+  if (phase == tlm::BEGIN_REQ) return begin_request(payload, phase, delay);
+  if (phase != tlm::END_RESP || open_response_ != &payload) return tlm::TLM_ACCEPTED;
+  end_response(delay);
+  plan_next_wake();
+  return tlm::TLM_COMPLETED;
+}
+
+void Dram::end_response(const sc_core::sc_time& delay) {
+  response_free_ = clock_.clocks_from_units(sc_core::sc_time_stamp().value() + delay.value());
+  open_response_->release();
+  open_response_ = nullptr;
+}
+
+tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
+                                       const sc_core::sc_time& delay) {
+  payload.set_dmi_allowed(false);
+  const bool ignored = payload.get_command() == tlm::TLM_IGNORE_COMMAND;
+  const tlm::tlm_response_status status = ignored ? tlm::TLM_OK_RESPONSE : check(payload);
+  payload.set_response_status(status);
+  if (ignored || status != tlm::TLM_OK_RESPONSE) return tlm::TLM_COMPLETED;
+  if (core_.preset().ideal) {
+    core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(), 0,
+                   stream_of(payload));
+    if (payload.get_extension<ElidedPayload>() == nullptr) copy(payload, 0, payload.get_data_length());
+    return tlm::TLM_COMPLETED;
+  }
+
+  if (open_request_ != no_slot) {
+    SC_REPORT_ERROR("dpred/dram", "BEGIN_REQ before the END_REQ of the request before it");
+  }
+  payload.acquire();
+  const std::uint32_t slot = take_slot(payload);
+  const std::uint64_t now = sc_core::sc_time_stamp().value();
+  const Clock arrival = clock_.clocks_from_units(now + delay.value());
+  if (delay == sc_core::SC_ZERO_TIME && queue_bursts(slot, arrival)) {
+    plan_next_wake();
+    phase = tlm::END_REQ;
+    return tlm::TLM_UPDATED;
+  }
+  open_request_ = slot;
+  open_request_start_ = arrival;
+  plan_next_wake();
+  return tlm::TLM_ACCEPTED;
+}
+
+std::uint32_t Dram::take_slot(tlm::tlm_generic_payload& payload) {
+  if (free_slots_.empty()) {
+    free_slots_.push_back(static_cast<std::uint32_t>(in_flight_.size()));
+    in_flight_.emplace_back();
+  }
+  const std::uint32_t slot = free_slots_.back();
+  free_slots_.pop_back();
+  const std::uint64_t burst_bytes = core_.preset().organisation.burst_bytes;
+  const std::uint64_t first = payload.get_address() / burst_bytes;
+  const std::uint64_t last = (payload.get_address() + payload.get_data_length() - 1) / burst_bytes;
+  const bool elided = payload.get_extension<ElidedPayload>() != nullptr;
+  in_flight_[slot] = {&payload, first, last - first + 1, 0, 0, 0, stream_of(payload), !elided};
+  return slot;
+}
+
+/// Queues bursts of a payload until one finds no room; says whether all are queued.
+bool Dram::queue_bursts(std::uint32_t slot, Clock arrival) {
+  const std::uint64_t burst_bytes = core_.preset().organisation.burst_bytes;
+  const bool is_write = in_flight_[slot].payload->is_write();
+  for (; in_flight_[slot].queued < in_flight_[slot].bursts; ++in_flight_[slot].queued) {
+    const InFlight& f = in_flight_[slot];
+    const Location at = core_.map().decode((f.first_burst + f.queued) * burst_bytes);
+    if (arrival > 0) advance(at.channel, arrival - 1);
+    if (!core_.has_room(at, is_write)) {
+      full_channel_ = at.channel;
+      return false;
+    }
+    core_.push(at, is_write, arrival, std::uint64_t{slot} << 32 | f.queued, f.stream);
+  }
+  return true;
+}
+
+void Dram::advance(std::uint32_t channel, Clock until) {
+  core_.advance(channel, until, [this](const ServedBurst& burst) { serve(burst); });
+}
+
+void Dram::serve(const ServedBurst& burst) {
+  const auto slot = static_cast<std::uint32_t>(burst.tag >> 32);
+  InFlight& f = in_flight_[slot];
+  if (f.copied) {
+    const std::uint64_t burst_bytes = core_.preset().organisation.burst_bytes;
+    const std::uint64_t address = f.payload->get_address();
+    const std::uint64_t begin = (f.first_burst + (burst.tag & 0xffffffff)) * burst_bytes;
+    const std::uint64_t end = std::min(begin + burst_bytes, address + f.payload->get_data_length());
+    copy(*f.payload, std::max(begin, address) - address, end - address);
+  }
+  f.data_end = std::max(f.data_end, burst.booking.data_end);
+  if (++f.served < f.bursts) return;
+  responses_.push({f.data_end, response_count_++, f.payload});
+  free_slots_.push_back(slot);
+}
+
+/// The last clock that is not after the current time.
+Clock Dram::clock_now() const {
+  return clock_.clocks_from_units(sc_core::sc_time_stamp().value() + 1) - 1;
+}
+
+void Dram::wake() {
+  next_wake_ = Channel::never;
+  const Clock now = clock_now();
+  for (std::uint32_t channel = 0; now > 0 && channel < core_.map().channels(); ++channel)
+    advance(channel, now - 1);
+  if (open_request_ != no_slot && open_request_start_ <= now) continue_request();
+  send_responses();
+  plan_next_wake();
+}
+
+void Dram::continue_request() {
+  if (!queue_bursts(open_request_, clock_now())) return;
+  tlm::tlm_generic_payload& payload = *in_flight_[open_request_].payload;
+  open_request_ = no_slot;  // the initiator may begin its next request within the call
+  tlm::tlm_phase phase = tlm::END_REQ;
+  sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+  socket->nb_transport_bw(payload, phase, delay);
+}
+
+void Dram::send_responses() {
+  const Clock now = clock_now();
+  while (open_response_ == nullptr && !responses_.empty() && responses_.top().clock <= now &&
+         response_free_ <= now) {
+    tlm::tlm_generic_payload& payload = *responses_.top().payload;
+    responses_.pop();
+    open_response_ = &payload;
+    tlm::tlm_phase phase = tlm::BEGIN_RESP;
+    sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
+    const tlm::tlm_sync_enum answer = socket->nb_transport_bw(payload, phase, delay);
+    const bool ended = answer == tlm::TLM_COMPLETED || (answer == tlm::TLM_UPDATED && phase == tlm::END_RESP);
+    if (ended && open_response_ == &payload) end_response(delay);
+  }
+}
+
+void Dram::plan_next_wake() {
+  Clock next = Channel::never;
+  if (open_response_ == nullptr && !responses_.empty()) {
+    next = std::max(responses_.top().clock, response_free_);
+  }
+  for (std::uint32_t channel = 0; channel < core_.map().channels(); ++channel) {
+    const Clock command = core_.next_command(channel);
+    if (command != Channel::never) next = std::min(next, command + shortest_latency_);
+  }
+  if (open_request_ != no_slot) {
+    // A place is free from the clock after the command that empties it.
+    const bool starts_later = open_request_start_ > clock_now();
+    next = std::min(next, starts_later ? open_request_start_ : core_.next_command(full_channel_) + 1);
+  }
+  if (next >= next_wake_) return;
+  next_wake_ = next;
+  const std::uint64_t now = sc_core::sc_time_stamp().value();
+  const std::uint64_t at = clock_.units_from_clocks(next);
+  wake_.notify(sc_core::sc_time::from_value(at > now ? at - now : 0));
+}
+
+// Contents.
+
+/// Bytes [begin, end) of the payload.
+void Dram::copy(const tlm::tlm_generic_payload& payload, std::uint64_t begin, std::uint64_t end) {
   const std::uint64_t address = payload.get_address();
   std::uint8_t* const data = payload.get_data_ptr();
-  const std::size_t length = payload.get_data_length();
   const std::uint8_t* const enables = payload.get_byte_enable_ptr();
   if (enables == nullptr) {
-    copy(address, data, length, payload.is_write());
+    copy(address + begin, data + begin, end - begin, payload.is_write());
     return;
   }
   const std::size_t period = payload.get_byte_enable_length();
   const auto enabled = [&](std::size_t i) { return enables[i % period] == TLM_BYTE_ENABLED; };
-  for (std::size_t begin = 0; begin < length;) {
-    std::size_t end = begin;
-    while (end < length && enabled(end))
-      ++end;
-    copy(address + begin, data + begin, end - begin, payload.is_write());
-    begin = end;
-    while (begin < length && !enabled(begin))
-      ++begin;
+  for (std::size_t first = begin; first < end;) {
+    std::size_t last = first;
+    while (last < end && enabled(last))
+      ++last;
+    copy(address + first, data + first, last - first, payload.is_write());
+    first = last;
+    while (first < end && !enabled(first))
+      ++first;
   }
 }
 

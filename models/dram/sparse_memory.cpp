@@ -9,11 +9,11 @@ void SparseMemory::read(std::uint64_t address, std::uint8_t* to, std::size_t byt
   while (bytes > 0) {
     const std::size_t offset = address % page_bytes;
     const std::size_t part = std::min(bytes, page_bytes - offset);
-    const auto page = pages_.find(address / page_bytes);
-    if (page == pages_.end()) {
+    const Page* page = find(address / page_bytes);
+    if (page == nullptr) {
       std::memset(to, 0, part);
     } else {
-      std::memcpy(to, page->second->data() + offset, part);
+      std::memcpy(to, page->data() + offset, part);
     }
     address += part;
     to += part;
@@ -25,8 +25,10 @@ void SparseMemory::write(std::uint64_t address, const std::uint8_t* from, std::s
   while (bytes > 0) {
     const std::size_t offset = address % page_bytes;
     const std::size_t part = std::min(bytes, page_bytes - offset);
-    std::unique_ptr<Page>& page = pages_[address / page_bytes];
-    if (!page) page = std::make_unique<Page>();
+    Page* page = find(address / page_bytes);
+    if (page == nullptr) {
+      page = (pages_[address / page_bytes] = std::make_unique<Page>()).get();
+    }
     std::memcpy(page->data() + offset, from, part);
     address += part;
     from += part;

@@ -23,7 +23,21 @@ class SparseMemory {
 
  private:
   using Page = std::array<std::uint8_t, page_bytes>;
+
+  Page* find(std::uint64_t number) const {
+    if (number != last_number_ || last_ == nullptr) {
+      const auto page = pages_.find(number);
+      if (page == pages_.end()) return nullptr;
+      last_number_ = number;
+      last_ = page->second.get();
+    }
+    return last_;
+  }
+
   std::unordered_map<std::uint64_t, std::unique_ptr<Page>> pages_;
+  // The page that was used last, likely to be used next. Pages never go away.
+  mutable std::uint64_t last_number_ = 0;
+  mutable Page* last_ = nullptr;
 };
 
 }  // namespace dpred::dram
