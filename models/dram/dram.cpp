@@ -95,15 +95,16 @@ void Dram::end_response(const sc_core::sc_time& delay) {
 
 tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                        const sc_core::sc_time& delay) {
-  payload.set_dmi_allowed(false);
   const bool ignored = payload.get_command() == tlm::TLM_IGNORE_COMMAND;
   const tlm::tlm_response_status status = ignored ? tlm::TLM_OK_RESPONSE : check(payload);
-  payload.set_response_status(status);
-  if (ignored || status != tlm::TLM_OK_RESPONSE) return tlm::TLM_COMPLETED;
-  if (core_.preset().ideal) {
-    core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(), 0,
-                   stream_of(payload));
-    if (payload.get_extension<ElidedPayload>() == nullptr) copy(payload, 0, payload.get_data_length());
+  if (ignored || status != tlm::TLM_OK_RESPONSE || core_.preset().ideal) {
+    payload.set_dmi_allowed(false);
+    payload.set_response_status(status);
+    if (!ignored && status == tlm::TLM_OK_RESPONSE) {
+      core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(), 0,
+                     stream_of(payload));
+      if (payload.get_extension<ElidedPayload>() == nullptr) copy(payload, 0, payload.get_data_length());
+    }
     return tlm::TLM_COMPLETED;
   }
 
@@ -136,8 +137,24 @@ std::uint32_t Dram::take_slot(tlm::tlm_generic_payload& payload) {
   const std::uint64_t first = payload.get_address() / burst_bytes;
   const std::uint64_t last = (payload.get_address() + payload.get_data_length() - 1) / burst_bytes;
   const bool elided = payload.get_extension<ElidedPayload>() != nullptr;
-  in_flight_[slot] = {&payload, first, last - first + 1, 0, 0, 0, stream_of(payload), !elided};
+  in_flight_[slot] = {&payload, first, last - first + 1, 0, 0, 0, stream_of(payload), !elided, 0, {}};
+  if (last > first) ++long_payloads_;
+  if (long_payloads_ > 0) keep_order(slot);
   return slot;
+}
+
+/// Lets the response of a payload wait for those of older ones that share a burst with it, one of them a
+/// write. Of payloads of one burst the queues keep the order.
+void Dram::keep_order(std::uint32_t slot) {
+  InFlight& f = in_flight_[slot];
+  for (InFlight& older : in_flight_) {
+    if (&older == &f || older.payload == nullptr) continue;
+    const bool apart =
+        older.first_burst + older.bursts <= f.first_burst || f.first_burst + f.bursts <= older.first_burst;
+    if (apart || (older.payload->is_read() && f.payload->is_read())) continue;
+    older.followers.push_back(slot);
+    ++f.waits_for;
+  }
 }
 
 /// Queues bursts of a payload until one finds no room; says whether all are queued.
@@ -172,9 +189,23 @@ void Dram::serve(const ServedBurst& burst) {
     copy(*f.payload, std::max(begin, address) - address, end - address);
   }
   f.data_end = std::max(f.data_end, burst.booking.data_end);
-  if (++f.served < f.bursts) return;
+  ++f.served;
+  if (f.served == f.bursts && f.waits_for == 0) complete(slot);
+}
+
+void Dram::complete(std::uint32_t slot) {
+  InFlight& f = in_flight_[slot];
   responses_.push({f.data_end, response_count_++, f.payload});
+  if (f.bursts > 1) --long_payloads_;
+  f.payload = nullptr;
   free_slots_.push_back(slot);
+  const std::vector<std::uint32_t> followers = std::move(f.followers);
+  const Clock data_end = f.data_end;
+  for (const std::uint32_t follower : followers) {
+    InFlight& next = in_flight_[follower];
+    next.data_end = std::max(next.data_end, data_end);
+    if (--next.waits_for == 0 && next.served == next.bursts) complete(follower);
+  }
 }
 
 /// The last clock that is not after the current time.
@@ -208,6 +239,8 @@ void Dram::send_responses() {
     tlm::tlm_generic_payload& payload = *responses_.top().payload;
     responses_.pop();
     open_response_ = &payload;
+    payload.set_dmi_allowed(false);
+    payload.set_response_status(tlm::TLM_OK_RESPONSE);
     tlm::tlm_phase phase = tlm::BEGIN_RESP;
     sc_core::sc_time delay = sc_core::SC_ZERO_TIME;
     const tlm::tlm_sync_enum answer = socket->nb_transport_bw(payload, phase, delay);

@@ -54,14 +54,16 @@ class Dram : public sc_core::sc_module {
  private:
   /// A payload between BEGIN_REQ and BEGIN_RESP.
   struct InFlight {
-    tlm::tlm_generic_payload* payload = nullptr;
+    tlm::tlm_generic_payload* payload = nullptr;  ///< none: the slot is free
     std::uint64_t first_burst = 0;
     std::uint64_t bursts = 0;
     std::uint64_t queued = 0;  ///< of the bursts
     std::uint64_t served = 0;
     Clock data_end = 0;
     std::uint8_t stream = 0;
-    bool copied = true;  ///< not elided
+    bool copied = true;                    ///< not elided
+    std::uint32_t waits_for = 0;           ///< older payloads whose response has to go first
+    std::vector<std::uint32_t> followers;  ///< slots that wait for this one
   };
   struct Response {
     Clock clock;
@@ -86,6 +88,8 @@ class Dram : public sc_core::sc_module {
   tlm::tlm_sync_enum begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                    const sc_core::sc_time& delay);
   std::uint32_t take_slot(tlm::tlm_generic_payload& payload);
+  void keep_order(std::uint32_t slot);
+  void complete(std::uint32_t slot);
   bool queue_bursts(std::uint32_t slot, Clock arrival);
   void advance(std::uint32_t channel, Clock until);
   void serve(const ServedBurst& burst);
@@ -108,6 +112,7 @@ class Dram : public sc_core::sc_module {
 
   std::vector<InFlight> in_flight_;
   std::vector<std::uint32_t> free_slots_;
+  std::uint32_t long_payloads_ = 0;       ///< in flight, of more than one burst
   std::uint32_t open_request_ = no_slot;  ///< its END_REQ is still to come
   Clock open_request_start_ = 0;
   std::uint32_t full_channel_ = 0;  ///< what the open request waits for
