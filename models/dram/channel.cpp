@@ -26,14 +26,15 @@ Booking Channel::book(const Location& at, bool is_write, Clock arrival) {
     Clock activate_clock = 0;
     Clock ready = arrival;
     if (!hit) {
-      activate_clock = earliest_activate(i, arrival);
+      activate_clock = std::max({arrival, activate_ready(i), activate_allowed(i.group)});
       if (conflict) {
-        precharge_clock = earliest_precharge(i, arrival);
+        precharge_clock = std::max(arrival, precharge_ready(i));
         activate_clock = std::max(activate_clock, precharge_clock + t_.rp);
       }
       ready = activate_clock + t_.rcd;
     }
-    const Clock column_clock = earliest_column(i, is_write, ready);
+    if (hit) ready = std::max(ready, column_ready(i));
+    const Clock column_clock = std::max(ready, column_allowed(i.group, is_write));
     if (column_clock >= rank.refresh_due) {
       refresh(at, std::max(arrival, next_column_));
       continue;

@@ -72,30 +72,32 @@ class Channel {
     return {at.rank, group, group * banks_per_group_ + at.bank};
   }
   std::size_t banks() const { return banks_.size(); }
+  std::size_t groups() const { return groups_.size(); }
   bool is_open(const BankIndex& i) const { return banks_[i.bank].open_row != no_row; }
   bool is_open(const BankIndex& i, std::uint32_t row) const { return banks_[i.bank].open_row == row; }
   Clock refresh_due(const BankIndex& i) const { return ranks_[i.rank].refresh_due; }
 
-  /// The earliest clock for a column command to an open row, when no clock before `from` counts.
-  Clock earliest_column(const BankIndex& i, bool is_write, Clock from) const {
-    const Rank& rank = ranks_[i.rank];
-    const Spacing& group = groups_[i.group];
-    Clock column = std::max(
-        {from, banks_[i.bank].next_column, next_column_, rank.spacing.next_column, group.next_column});
-    if (!is_write) column = std::max({column, rank.spacing.next_read, group.next_read});
+  // The earliest clock for a command has two parts, and is the later of them: what its bank allows, and what
+  // commands to other banks allow, which is the same for all banks of a group (`group` as in BankIndex).
+
+  /// A column command to an open row.
+  Clock column_ready(const BankIndex& i) const { return banks_[i.bank].next_column; }
+  Clock column_allowed(std::uint32_t group, bool is_write) const {
+    const Rank& rank = ranks_[group / groups_per_rank_];
+    const Spacing& spacing = groups_[group];
+    Clock column = std::max({next_column_, rank.spacing.next_column, spacing.next_column});
+    if (!is_write) column = std::max({column, rank.spacing.next_read, spacing.next_read});
     const Clock latency = is_write ? t_.cwl : t_.cl;
-    return std::max(column + latency, bus_free_for(i.rank, is_write)) - latency;
+    return std::max(column + latency, bus_free_for(group / groups_per_rank_, is_write)) - latency;
   }
-  /// For an activate of a closed bank.
-  Clock earliest_activate(const BankIndex& i, Clock from) const {
-    const Rank& rank = ranks_[i.rank];
-    return std::max({from, banks_[i.bank].next_activate, rank.spacing.next_activate,
-                     groups_[i.group].next_activate, rank.window[rank.oldest]});
+  /// An activate of a closed bank.
+  Clock activate_ready(const BankIndex& i) const { return banks_[i.bank].next_activate; }
+  Clock activate_allowed(std::uint32_t group) const {
+    const Rank& rank = ranks_[group / groups_per_rank_];
+    return std::max({rank.spacing.next_activate, groups_[group].next_activate, rank.window[rank.oldest]});
   }
-  /// For a precharge of an open bank.
-  Clock earliest_precharge(const BankIndex& i, Clock from) const {
-    return std::max(from, banks_[i.bank].next_precharge);
-  }
+  /// A precharge of an open bank, which others don't hold up.
+  Clock precharge_ready(const BankIndex& i) const { return banks_[i.bank].next_precharge; }
 
   /// Issues a command at a clock that is not before the earliest.
   void precharge(const BankIndex& i, const Location& at, Clock clock);

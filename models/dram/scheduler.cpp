@@ -6,14 +6,19 @@ namespace dpred::dram {
 
 namespace {
 
-bool is_column(Command::Kind kind) {
-  return kind == Command::Kind::read || kind == Command::Kind::write;
-}
+// Kinds of commands in Scheduler::allowed_.
+constexpr std::uint32_t kinds = 3;
+constexpr std::uint32_t column_kind = 0;
+constexpr std::uint32_t activate_kind = 1;
+constexpr std::uint32_t precharge_kind = 2;
+
+/// Above all ages: at the same clock, column commands go before others.
+constexpr std::uint64_t not_column = std::uint64_t{1} << 63;
 
 }  // namespace
 
 Scheduler::Scheduler(Channel& channel, const ControllerSettings& settings)
-    : channel_(&channel), settings_(settings), banks_(channel.banks()), position_(channel.banks()) {
+    : channel_(&channel), settings_(settings), banks_(channel.banks()), allowed_(channel.groups() * kinds) {
   for (Bank& bank : banks_)
     bank.waiting.reserve(settings.queue_entries);
 }
@@ -24,8 +29,8 @@ void Scheduler::push(const BurstRequest& request) {
   if (waiting() == 0) waiting_since_ = request.arrival;
   if (bank.waiting.empty()) {
     bank.index = index;
-    position_[index.bank] = static_cast<std::uint32_t>(active_.size());
-    active_.push_back(index.bank);
+    bank.position = static_cast<std::uint32_t>(active_.size());
+    active_.emplace_back().bank = index.bank;
   }
 
   if (free_.empty()) {
@@ -42,19 +47,24 @@ void Scheduler::push(const BurstRequest& request) {
   ++counts(request.is_write).all;
   if (++bank.counts[request.is_write] > settings_.queue_entries) ++overflow_;
   hold_behind_older(bank, bank.waiting.size() - 1);
-  bank.stale = true;
+  active_[bank.position].stale = true;
 
   if (!choice_is_valid_) return;
   // The direction may change, or else at most this bank has something better to offer.
   const bool direction = writing_;
   set_direction();
-  if (writing_ != direction || choice_.clock == Channel::never || choice_.bank == index.bank) {
+  if (writing_ != direction || choice_.clock == Channel::never || choice_.position == bank.position) {
     choice_is_valid_ = false;
     return;
   }
-  find_next(bank);
-  better(bank, choice_);
-  if (choice_.clock >= channel_->refresh_due(banks_[choice_.bank].index)) choice_is_valid_ = false;
+  find_candidate(bank);
+  const Candidate& candidate = active_[bank.position];
+  const Clock clock = clock_of(candidate);
+  if (clock < choice_.clock || (clock == choice_.clock && candidate.rank < choice_.rank)) {
+    choice_ = {clock, candidate.rank, bank.position};
+  }
+  const Candidate& best = active_[choice_.position];
+  if (choice_.clock >= channel_->refresh_due(banks_[best.bank].index)) choice_is_valid_ = false;
 }
 
 /// Holds the burst at that position back if an older one goes to the same address and one of them is a write.
@@ -78,8 +88,12 @@ void Scheduler::hold_behind_older(Bank& bank, std::size_t position) {
 void Scheduler::set_direction(bool writes) {
   if (writes == writing_) return;
   writing_ = writes;
-  for (const std::uint32_t bank : active_)
-    banks_[bank].stale = true;
+  all_stale();
+}
+
+void Scheduler::all_stale() {
+  for (Candidate& candidate : active_)
+    candidate.stale = true;
 }
 
 void Scheduler::set_direction() {
@@ -91,11 +105,13 @@ void Scheduler::set_direction() {
   }
 }
 
-void Scheduler::find_next(Bank& bank) {
-  bank.stale = false;
-  bank.next = none;
+void Scheduler::find_candidate(Bank& bank) {
+  Candidate& candidate = active_[bank.position];
+  candidate.stale = false;
+  candidate.slot = none;
+  candidate.ready = Channel::never;
   if (forced_ != none) {
-    if (&banks_[slots_[forced_].bank] == &bank) bank.next = forced_;
+    if (slots_[forced_].bank == candidate.bank) candidate.slot = forced_;
   } else {
     std::uint32_t seen = 0;
     for (const Slot slot : bank.waiting) {
@@ -103,45 +119,66 @@ void Scheduler::find_next(Bank& bank) {
       if (w.request.is_write != writing_ || w.held) continue;
       if (++seen > settings_.queue_entries) break;
       if (channel_->is_open(bank.index, w.request.at.row)) {
-        bank.next = slot;
+        candidate.slot = slot;
         break;
       }
-      if (bank.next == none) bank.next = slot;
+      if (candidate.slot == none) candidate.slot = slot;
     }
   }
-  if (bank.next == none) return;
-  const BurstRequest& request = slots_[bank.next].request;
-  if (channel_->is_open(bank.index, request.at.row)) {
-    bank.kind = request.is_write ? Command::Kind::write : Command::Kind::read;
+  if (candidate.slot == none) return;
+  const Waiting& w = slots_[candidate.slot];
+  const bool hit = channel_->is_open(bank.index, w.request.at.row);
+  candidate.rank = hit ? w.age : w.age | not_column;
+  std::uint32_t kind = column_kind;
+  Clock ready = 0;
+  if (hit) {
+    candidate.kind = w.request.is_write ? Command::Kind::write : Command::Kind::read;
+    ready = channel_->column_ready(bank.index);
+  } else if (channel_->is_open(bank.index)) {
+    candidate.kind = Command::Kind::precharge;
+    kind = precharge_kind;
+    ready = channel_->precharge_ready(bank.index);
   } else {
-    bank.kind = channel_->is_open(bank.index) ? Command::Kind::precharge : Command::Kind::activate;
+    candidate.kind = Command::Kind::activate;
+    kind = activate_kind;
+    ready = channel_->activate_ready(bank.index);
   }
+  candidate.ready = std::max(ready, w.request.arrival);
+  candidate.allowed = bank.index.group * kinds + kind;
 }
 
-/// Puts the bank's next command into `best` if it comes first.
-void Scheduler::better(Bank& bank, Choice& best) const {
-  if (bank.next == none) return;
-  const Waiting& w = slots_[bank.next];
-  const Clock from = std::max(free_clock_, w.request.arrival);
-  Clock clock = 0;
-  if (is_column(bank.kind)) {
-    clock = channel_->earliest_column(bank.index, w.request.is_write, from);
-  } else if (bank.kind == Command::Kind::activate) {
-    clock = channel_->earliest_activate(bank.index, from);
-  } else {
-    clock = channel_->earliest_precharge(bank.index, from);
+/// What holds for all banks of a group until the next command of that kind.
+void Scheduler::find_allowed() {
+  const bool is_write = forced_ == none ? writing_ : slots_[forced_].request.is_write;
+  const bool columns = columns_changed_ || is_write != allowed_write_;
+  for (std::uint32_t group = 0; columns && group < channel_->groups(); ++group)
+    allowed_[group * kinds + column_kind] = channel_->column_allowed(group, is_write);
+  for (std::uint32_t group = 0; activates_changed_ && group < channel_->groups(); ++group)
+    allowed_[group * kinds + activate_kind] = channel_->activate_allowed(group);
+  allowed_write_ = is_write;
+  columns_changed_ = activates_changed_ = false;
+}
+
+Clock Scheduler::clock_of(const Candidate& candidate) const {
+  return std::max({candidate.ready, allowed_[candidate.allowed], free_clock_});
+}
+
+/// The earliest, and of those the one of the lowest rank. Which it is can't be predicted, so that two passes
+/// without a branch are faster than one with.
+void Scheduler::choose_among_candidates() {
+  clocks_.resize(active_.size());
+  Clock earliest = Channel::never;
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    if (active_[i].stale) find_candidate(banks_[active_[i].bank]);
+    clocks_[i] = clock_of(active_[i]);
+    earliest = std::min(earliest, clocks_[i]);
   }
-  if (clock > best.clock) return;
-  if (clock == best.clock) {
-    const Bank& other = banks_[best.bank];
-    const bool column = is_column(bank.kind);
-    if (column != is_column(other.kind)) {
-      if (!column) return;
-    } else if (w.passed_base > slots_[other.next].passed_base) {
-      return;
-    }
+  choice_ = {earliest, ~std::uint64_t{0}, 0};
+  for (std::size_t i = 0; i < active_.size(); ++i) {
+    const bool better = clocks_[i] == earliest && active_[i].rank < choice_.rank;
+    choice_.rank = better ? active_[i].rank : choice_.rank;
+    choice_.position = better ? static_cast<std::uint32_t>(i) : choice_.position;
   }
-  best = {clock, bank.index.bank};
 }
 
 void Scheduler::choose() {
@@ -149,48 +186,44 @@ void Scheduler::choose() {
   const Slot forced = oldest_ != none && passed(slots_[oldest_]) >= settings_.starvation_cap ? oldest_ : none;
   if (forced != forced_) {
     forced_ = forced;
-    for (const std::uint32_t bank : active_)
-      banks_[bank].stale = true;
+    all_stale();
   }
   set_direction();
   for (;;) {
-    choice_ = Choice();
-    for (const std::uint32_t index : active_) {
-      Bank& bank = banks_[index];
-      if (bank.stale) find_next(bank);
-      better(bank, choice_);
-    }
+    find_allowed();
+    choose_among_candidates();
     if (choice_.clock == Channel::never) return;
-    const Bank& bank = banks_[choice_.bank];
-    if (choice_.clock < channel_->refresh_due(bank.index)) return;
-    const BurstRequest& request = slots_[bank.next].request;
+    const Candidate& best = active_[choice_.position];
+    if (choice_.clock < channel_->refresh_due(banks_[best.bank].index)) return;
+    const BurstRequest& request = slots_[best.slot].request;
     channel_->refresh(request.at, std::max(request.arrival, free_clock_));
-    for (const std::uint32_t index : active_)
-      banks_[index].stale = true;
+    all_stale();
   }
 }
 
 Scheduler::Done Scheduler::issue() {
-  Bank& bank = banks_[choice_.bank];
-  const Clock clock = choice_.clock;
-  const Slot slot = bank.next;
-  Waiting& w = slots_[slot];
+  const Candidate chosen = active_[choice_.position];
+  Bank& bank = banks_[chosen.bank];
+  Waiting& w = slots_[chosen.slot];
   const BurstRequest request = w.request;
+  const Clock clock = choice_.clock;
   free_clock_ = clock + 1;
   choice_is_valid_ = false;
-  bank.stale = true;
-  if (bank.kind == Command::Kind::precharge) {
+  active_[choice_.position].stale = true;
+  if (chosen.kind == Command::Kind::precharge) {
     channel_->precharge(bank.index, request.at, clock);
     return {};
   }
-  if (bank.kind == Command::Kind::activate) {
+  if (chosen.kind == Command::Kind::activate) {
     channel_->activate(bank.index, request.at, clock);
+    activates_changed_ = true;
     w.row_hit = false;
     return {};
   }
   const Booking booking = channel_->column(bank.index, request.at, request.is_write, clock, w.row_hit,
                                            request.arrival, waiting_since_);
-  remove(bank, slot);
+  columns_changed_ = true;
+  remove(bank, chosen.slot);
   ++served_;
   return {true, request.is_write, request.tag, request.arrival, booking};
 }
@@ -208,16 +241,15 @@ void Scheduler::remove(Bank& bank, Slot slot) {
   }
   free_.push_back(slot);
   if (!bank.waiting.empty()) return;
-  const std::uint32_t at = position_[bank.index.bank];
-  active_[at] = active_.back();
-  position_[active_[at]] = at;
+  active_[bank.position] = active_.back();
+  banks_[active_[bank.position].bank].position = bank.position;
   active_.pop_back();
 }
 
 void Scheduler::forget() {
   choice_is_valid_ = false;
-  for (const std::uint32_t bank : active_)
-    banks_[bank].stale = true;
+  columns_changed_ = activates_changed_ = true;
+  all_stale();
 }
 
 }  // namespace dpred::dram

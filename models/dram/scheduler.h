@@ -78,7 +78,7 @@ class Scheduler {
 
   struct Waiting {
     BurstRequest request;
-    std::uint64_t passed_base;  ///< see passed()
+    std::uint64_t age;  ///< how many came before
     std::uint32_t bank;
     Slot older, newer;    ///< of the whole channel, by age
     bool row_hit = true;  ///< until a row was opened for it
@@ -89,10 +89,17 @@ class Scheduler {
     BankIndex index;
     std::vector<Slot> waiting;     ///< by age
     std::uint32_t counts[2] = {};  ///< of reads, writes
-    // The next command of the bank, as long as it is not stale.
-    bool stale = true;
-    Slot next = none;
+    std::uint32_t position = 0;    ///< in active_
+  };
+  /// The next command of a bank.
+  struct Candidate {
+    Clock ready = Channel::never;  ///< as far as the burst and the bank are concerned
+    std::uint64_t rank = 0;        ///< the lower goes first at the same clock
+    std::uint32_t allowed = 0;     ///< index into allowed_: what others have to say
+    std::uint32_t bank = 0;
+    Slot slot = none;
     Command::Kind kind = Command::Kind::read;
+    bool stale = true;  ///< out of date
   };
   struct Counts {
     std::size_t all = 0;
@@ -101,7 +108,8 @@ class Scheduler {
   };
   struct Choice {
     Clock clock = Channel::never;
-    std::uint32_t bank = 0;
+    std::uint64_t rank = 0;
+    std::uint32_t position = 0;  ///< in active_
   };
   struct Done {
     bool served;
@@ -112,12 +120,16 @@ class Scheduler {
   };
 
   Counts& counts(bool is_write) { return is_write ? writes_ : reads_; }
-  std::uint64_t passed(const Waiting& w) const { return served_ - w.passed_base; }
+  /// By how many younger bursts the oldest one was passed over: all that came before it were served.
+  std::uint64_t passed(const Waiting& oldest) const { return served_ - oldest.age; }
   void choose();
+  void all_stale();
   void set_direction();
   void set_direction(bool writes);
-  void find_next(Bank& bank);
-  void better(Bank& bank, Choice& best) const;
+  void find_allowed();
+  void find_candidate(Bank& bank);
+  Clock clock_of(const Candidate& candidate) const;
+  void choose_among_candidates();
   Done issue();
   void remove(Bank& bank, Slot slot);
   void hold_behind_older(Bank& bank, std::size_t position);
@@ -125,8 +137,9 @@ class Scheduler {
   Channel* channel_;
   ControllerSettings settings_;
   std::vector<Bank> banks_;
-  std::vector<std::uint32_t> active_;    ///< banks with bursts waiting, in no order
-  std::vector<std::uint32_t> position_;  ///< of each bank in active_
+  std::vector<Clock> clocks_;      ///< of each candidate
+  std::vector<Candidate> active_;  ///< one for each bank with bursts waiting, in no order
+  std::vector<Clock> allowed_;     ///< by group and kind: from when on commands to other banks allow one
   std::vector<Waiting> slots_;
   std::vector<Slot> free_;
   Slot oldest_ = none;
@@ -137,7 +150,10 @@ class Scheduler {
   std::uint64_t served_ = 0;
   Clock free_clock_ = 0;  ///< first clock at which the command bus is free
   Clock waiting_since_ = 0;
-  Slot forced_ = none;  ///< the burst that was passed over too often
+  Slot forced_ = none;             ///< the burst that was passed over too often
+  bool columns_changed_ = true;    ///< those of allowed_ are out of date
+  bool activates_changed_ = true;  ///< likewise
+  bool allowed_write_ = false;     ///< the direction for which the columns of allowed_ hold
   bool choice_is_valid_ = false;
   Choice choice_;
 };

@@ -58,7 +58,7 @@ Clock TimingCore::book_run(std::uint64_t address, std::uint64_t bytes, bool is_w
 Booking TimingCore::book_burst(std::uint64_t address, bool is_write, Clock arrival, std::uint8_t stream) {
   const Location at = map_.decode(address);
   const Booking booking = channels_[at.channel].book(at, is_write, arrival);
-  if (schedulers_[at.channel].waiting() > 0) schedulers_[at.channel].forget();
+  schedulers_[at.channel].forget();
   count(is_write, stream, booking.data_end - arrival, booking.row_hit);
   return booking;
 }
