@@ -72,6 +72,38 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
   return totals;
 }
 
+/// The memory in full, since a preset's file may have changed since, and what it did during the run.
+nlohmann::ordered_json memory_json(const dram::Statistics& statistics, const MemoryPoint& memory) {
+  const dram::Preset& preset = memory.preset;
+  nlohmann::ordered_json json = {{"preset", preset.name}, {"source", preset.source}};
+  if (!preset.ideal) {
+    json["mapping"] = memory.mapping.empty() ? preset.default_mapping : memory.mapping;
+    json["channels"] = memory.channels;
+    json["peak_gb_per_s"] = 1e-9 * preset.peak_bandwidth() * memory.channels;
+    for (const auto& field : dram::timing_fields)
+      json["timings"][field.name] = preset.timings.*field.member;
+    for (const auto& field : dram::organisation_fields)
+      json["organisation"][field.name] = preset.organisation.*field.member;
+  }
+  json["bursts_read"] = statistics.read.bursts;
+  json["bursts_written"] = statistics.write.bursts;
+  json["row_hit_rate"] = statistics.row_hit_rate();
+  if (preset.ideal) return json;
+  const auto nanoseconds = [&](double clocks) { return clocks * 1e3 / preset.timings.clock_mhz; };
+  json["read_latency_ns"] = {
+      {"mean", nanoseconds(statistics.read_latency.mean())},
+      {"p50", nanoseconds(static_cast<double>(statistics.read_latency.quantile(0.5)))},
+      {"p99", nanoseconds(static_cast<double>(statistics.read_latency.quantile(0.99)))}};
+  json["bus_clocks"] = nlohmann::ordered_json::array();
+  for (const dram::BusClocks& channel : statistics.channels) {
+    nlohmann::ordered_json clocks = {{"data", channel.data}};
+    for (std::size_t i = 0; i < dram::loss_count; ++i)
+      clocks[std::string("loss_") + to_string(static_cast<dram::Loss>(i))] = channel.lost[i];
+    json["bus_clocks"].push_back(std::move(clocks));
+  }
+  return json;
+}
+
 }  // namespace
 
 std::string layers_csv(const RunResult& result, const DesignPoint& point) {
@@ -108,9 +140,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
                          {"source", network.source}, {"layers", network.layers.size()}};
   summary["totals"] = totals_json(result, point);
   summary["fill_cycles_per_layer"] = result.fill_cycles;
-  summary["memory"] = {{"bursts_read", result.bursts_read},
-                       {"bursts_written", result.bursts_written},
-                       {"row_hit_rate", result.row_hit_rate}};
+  summary["memory"] = memory_json(result.memory, point.memory);
   if (baselines != nullptr) {
     nlohmann::ordered_json others;
     const std::uint64_t cycles = result.ledger().total();

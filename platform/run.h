@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "models/dram/statistics.h"
 #include "models/ledger/ledger.h"
 #include "platform/preparation.h"
 
@@ -23,11 +24,10 @@ struct LayerResult {
 
 struct RunResult {
   std::vector<LayerResult> layers;
-  std::uint64_t control_read_bytes = 0;               ///< descriptors
-  std::uint64_t fill_cycles = 0;                      ///< of a layer, on an ideal memory
-  std::uint64_t bursts_read = 0, bursts_written = 0;  ///< that the memory served
-  double row_hit_rate = 0;                            ///< of them; 1 on an ideal memory
-  std::vector<std::string> mismatches;  ///< tensors in memory that do not decode to their values
+  std::uint64_t control_read_bytes = 0;  ///< descriptors
+  std::uint64_t fill_cycles = 0;         ///< of a layer, on an ideal memory
+  dram::Statistics memory;               ///< what the memory served
+  std::vector<std::string> mismatches;   ///< tensors in memory that do not decode to their values
 
   std::uint64_t macs() const;
   Ledger ledger() const;

@@ -112,10 +112,7 @@ class Testbed : public sc_core::sc_module {
       if (progress_) progress_(i + 1);
     }
     result.control_read_bytes = accelerator_.traffic().control_read_bytes;
-    const dram::Statistics served = memory_.statistics();
-    result.bursts_read = served.read.bursts;
-    result.bursts_written = served.write.bursts;
-    result.row_hit_rate = served.row_hit_rate();
+    result.memory = memory_.statistics();
     if (!elided) check_memory();
     if (find_next_) find_next_bounds();
   }

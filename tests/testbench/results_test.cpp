@@ -202,6 +202,26 @@ TEST_CASE("run -o writes layers.csv and summary.json", "[command]") {
     CHECK_FALSE(summary.contains("baselines"));
     CHECK(summary.at("set_but_not_read").empty());
 
+    const json& memory = summary.at("memory");
+    CHECK(memory.at("preset") == "lpddr4-3200");
+    CHECK(memory.at("mapping") == "Ro Co Ba Co:3");
+    CHECK(memory.at("timings").at("faw") == 64);
+    CHECK(memory.at("organisation").at("row_bytes") == 2048);
+    REQUIRE(memory.at("bus_clocks").size() == 1);
+    const json& bus = memory.at("bus_clocks")[0];
+    const std::uint64_t bursts =
+        memory.at("bursts_read").get<std::uint64_t>() + memory.at("bursts_written").get<std::uint64_t>();
+    CHECK(bus.at("data") == 8 * bursts);
+    CHECK(bus.at("loss_bank_group") == 0);
+    std::uint64_t clocks = 0;
+    for (const auto& [cause, count] : bus.items())
+      clocks += count.get<std::uint64_t>();
+    // The bus clocks (1600 MHz) span the run (1000 MHz) but for what lies before and after its traffic.
+    const double run_clocks = 1.6 * static_cast<double>(layers.sum("total_cycles"));
+    CHECK(static_cast<double>(clocks) < run_clocks + 2);
+    CHECK(static_cast<double>(clocks) > 0.97 * run_clocks);
+    CHECK(memory.at("read_latency_ns").at("p50") <= memory.at("read_latency_ns").at("p99"));
+
     const Table parameters(quiet_output({"params", "--csv"}));
     REQUIRE(summary.at("parameters").size() == parameters.rows());
     for (std::size_t row = 0; row < parameters.rows(); ++row) {
