@@ -31,6 +31,7 @@ void Scheduler::push(const BurstRequest& request) {
     bank.index = index;
     bank.position = static_cast<std::uint32_t>(active_.size());
     active_.emplace_back().bank = index.bank;
+    precedence_.emplace_back();
   }
 
   if (free_.empty()) {
@@ -47,7 +48,7 @@ void Scheduler::push(const BurstRequest& request) {
   ++counts(request.is_write).all;
   if (++bank.counts[request.is_write] > settings_.queue_entries) ++overflow_;
   hold_behind_older(bank, bank.waiting.size() - 1);
-  active_[bank.position].stale = true;
+  mark_stale(bank);
 
   if (!choice_is_valid_) return;
   // The direction may change, or else at most this bank has something better to offer.
@@ -58,10 +59,11 @@ void Scheduler::push(const BurstRequest& request) {
     return;
   }
   find_candidate(bank);
-  const Candidate& candidate = active_[bank.position];
-  const Clock clock = clock_of(candidate);
-  if (clock < choice_.clock || (clock == choice_.clock && candidate.rank < choice_.rank)) {
-    choice_ = {clock, candidate.rank, bank.position};
+  find_clock(bank.position);
+  const Precedence& own = precedence_[bank.position];
+  const Clock clock = std::max(own.clock, free_clock_);
+  if (clock < choice_.clock || (clock == choice_.clock && own.rank < precedence_[choice_.position].rank)) {
+    choice_ = {clock, bank.position};
   }
   const Candidate& best = active_[choice_.position];
   if (choice_.clock >= channel_->refresh_due(banks_[best.bank].index)) choice_is_valid_ = false;
@@ -88,12 +90,13 @@ void Scheduler::hold_behind_older(Bank& bank, std::size_t position) {
 void Scheduler::set_direction(bool writes) {
   if (writes == writing_) return;
   writing_ = writes;
-  all_stale();
+  all_stale_ = true;
 }
 
-void Scheduler::all_stale() {
-  for (Candidate& candidate : active_)
-    candidate.stale = true;
+void Scheduler::mark_stale(const Bank& bank) {
+  Candidate& candidate = active_[bank.position];
+  if (!candidate.stale) stale_banks_.push_back(candidate.bank);
+  candidate.stale = true;
 }
 
 void Scheduler::set_direction() {
@@ -128,7 +131,7 @@ void Scheduler::find_candidate(Bank& bank) {
   if (candidate.slot == none) return;
   const Waiting& w = slots_[candidate.slot];
   const bool hit = channel_->is_open(bank.index, w.request.at.row);
-  candidate.rank = hit ? w.age : w.age | not_column;
+  precedence_[bank.position].rank = hit ? w.age : w.age | not_column;
   std::uint32_t kind = column_kind;
   Clock ready = 0;
   if (hit) {
@@ -147,38 +150,58 @@ void Scheduler::find_candidate(Bank& bank) {
   candidate.allowed = bank.index.group * kinds + kind;
 }
 
-/// What holds for all banks of a group until the next command of that kind.
-void Scheduler::find_allowed() {
+/// What holds for all banks of a group until the next command of that kind. Says whether anything changed.
+bool Scheduler::find_allowed() {
   const bool is_write = forced_ == none ? writing_ : slots_[forced_].request.is_write;
   const bool columns = columns_changed_ || is_write != allowed_write_;
+  if (!columns && !activates_changed_) return false;
   for (std::uint32_t group = 0; columns && group < channel_->groups(); ++group)
     allowed_[group * kinds + column_kind] = channel_->column_allowed(group, is_write);
   for (std::uint32_t group = 0; activates_changed_ && group < channel_->groups(); ++group)
     allowed_[group * kinds + activate_kind] = channel_->activate_allowed(group);
   allowed_write_ = is_write;
   columns_changed_ = activates_changed_ = false;
+  return true;
 }
 
-Clock Scheduler::clock_of(const Candidate& candidate) const {
-  return std::max({candidate.ready, allowed_[candidate.allowed], free_clock_});
+void Scheduler::find_clock(std::size_t position) {
+  const Candidate& candidate = active_[position];
+  precedence_[position].clock = std::max(candidate.ready, allowed_[candidate.allowed]);
 }
 
 /// The earliest, and of those the one of the lowest rank. Which it is can't be predicted, so that two passes
 /// without a branch are faster than one with.
 void Scheduler::choose_among_candidates() {
-  clocks_.resize(active_.size());
   Clock earliest = Channel::never;
-  for (std::size_t i = 0; i < active_.size(); ++i) {
-    if (active_[i].stale) find_candidate(banks_[active_[i].bank]);
-    clocks_[i] = clock_of(active_[i]);
-    earliest = std::min(earliest, clocks_[i]);
-  }
-  choice_ = {earliest, ~std::uint64_t{0}, 0};
-  for (std::size_t i = 0; i < active_.size(); ++i) {
-    const bool better = clocks_[i] == earliest && active_[i].rank < choice_.rank;
-    choice_.rank = better ? active_[i].rank : choice_.rank;
+  for (const Precedence& p : precedence_)
+    earliest = std::min(earliest, p.clock);
+  choice_ = {std::max(earliest, free_clock_), 0};
+  if (earliest == Channel::never) return;
+  std::uint64_t lowest = ~std::uint64_t{0};
+  for (std::size_t i = 0; i < precedence_.size(); ++i) {
+    const bool better = precedence_[i].clock <= choice_.clock && precedence_[i].rank < lowest;
+    lowest = better ? precedence_[i].rank : lowest;
     choice_.position = better ? static_cast<std::uint32_t>(i) : choice_.position;
   }
+}
+
+void Scheduler::update_candidates() {
+  const bool all_clocks = find_allowed() || all_stale_;
+  if (all_stale_) {
+    for (const Candidate& candidate : active_)
+      find_candidate(banks_[candidate.bank]);
+  } else {
+    for (const std::uint32_t index : stale_banks_) {
+      const Bank& bank = banks_[index];
+      if (bank.waiting.empty() || !active_[bank.position].stale) continue;
+      find_candidate(banks_[index]);
+      find_clock(bank.position);
+    }
+  }
+  for (std::size_t position = 0; all_clocks && position < active_.size(); ++position)
+    find_clock(position);
+  all_stale_ = false;
+  stale_banks_.clear();
 }
 
 void Scheduler::choose() {
@@ -186,18 +209,18 @@ void Scheduler::choose() {
   const Slot forced = oldest_ != none && passed(slots_[oldest_]) >= settings_.starvation_cap ? oldest_ : none;
   if (forced != forced_) {
     forced_ = forced;
-    all_stale();
+    all_stale_ = true;
   }
   set_direction();
   for (;;) {
-    find_allowed();
+    update_candidates();
     choose_among_candidates();
     if (choice_.clock == Channel::never) return;
     const Candidate& best = active_[choice_.position];
     if (choice_.clock < channel_->refresh_due(banks_[best.bank].index)) return;
     const BurstRequest& request = slots_[best.slot].request;
     channel_->refresh(request.at, std::max(request.arrival, free_clock_));
-    all_stale();
+    all_stale_ = true;
   }
 }
 
@@ -209,7 +232,7 @@ Scheduler::Done Scheduler::issue() {
   const Clock clock = choice_.clock;
   free_clock_ = clock + 1;
   choice_is_valid_ = false;
-  active_[choice_.position].stale = true;
+  mark_stale(bank);
   if (chosen.kind == Command::Kind::precharge) {
     channel_->precharge(bank.index, request.at, clock);
     return {};
@@ -242,6 +265,8 @@ void Scheduler::remove(Bank& bank, Slot slot) {
   free_.push_back(slot);
   if (!bank.waiting.empty()) return;
   active_[bank.position] = active_.back();
+  precedence_[bank.position] = precedence_.back();
+  precedence_.pop_back();
   banks_[active_[bank.position].bank].position = bank.position;
   active_.pop_back();
 }
@@ -249,7 +274,7 @@ void Scheduler::remove(Bank& bank, Slot slot) {
 void Scheduler::forget() {
   choice_is_valid_ = false;
   columns_changed_ = activates_changed_ = true;
-  all_stale();
+  all_stale_ = true;
 }
 
 }  // namespace dpred::dram

@@ -94,12 +94,16 @@ class Scheduler {
   /// The next command of a bank.
   struct Candidate {
     Clock ready = Channel::never;  ///< as far as the burst and the bank are concerned
-    std::uint64_t rank = 0;        ///< the lower goes first at the same clock
     std::uint32_t allowed = 0;     ///< index into allowed_: what others have to say
     std::uint32_t bank = 0;
     Slot slot = none;
     Command::Kind kind = Command::Kind::read;
-    bool stale = true;  ///< out of date
+    bool stale = false;  ///< out of date, and its bank is in stale_banks_
+  };
+  /// What candidates are compared by.
+  struct Precedence {
+    Clock clock = Channel::never;  ///< the earliest, but for the command bus
+    std::uint64_t rank = 0;        ///< the lower goes first at the same clock
   };
   struct Counts {
     std::size_t all = 0;
@@ -108,7 +112,6 @@ class Scheduler {
   };
   struct Choice {
     Clock clock = Channel::never;
-    std::uint64_t rank = 0;
     std::uint32_t position = 0;  ///< in active_
   };
   struct Done {
@@ -123,12 +126,13 @@ class Scheduler {
   /// By how many younger bursts the oldest one was passed over: all that came before it were served.
   std::uint64_t passed(const Waiting& oldest) const { return served_ - oldest.age; }
   void choose();
-  void all_stale();
+  void mark_stale(const Bank& bank);
+  void update_candidates();
   void set_direction();
   void set_direction(bool writes);
-  void find_allowed();
+  bool find_allowed();
   void find_candidate(Bank& bank);
-  Clock clock_of(const Candidate& candidate) const;
+  void find_clock(std::size_t position);
   void choose_among_candidates();
   Done issue();
   void remove(Bank& bank, Slot slot);
@@ -137,9 +141,9 @@ class Scheduler {
   Channel* channel_;
   ControllerSettings settings_;
   std::vector<Bank> banks_;
-  std::vector<Clock> clocks_;      ///< of each candidate
-  std::vector<Candidate> active_;  ///< one for each bank with bursts waiting, in no order
-  std::vector<Clock> allowed_;     ///< by group and kind: from when on commands to other banks allow one
+  std::vector<Candidate> active_;       ///< one for each bank with bursts waiting, in no order
+  std::vector<Precedence> precedence_;  ///< of each of active_
+  std::vector<Clock> allowed_;          ///< by group and kind: from when on commands to other banks allow one
   std::vector<Waiting> slots_;
   std::vector<Slot> free_;
   Slot oldest_ = none;
@@ -150,10 +154,12 @@ class Scheduler {
   std::uint64_t served_ = 0;
   Clock free_clock_ = 0;  ///< first clock at which the command bus is free
   Clock waiting_since_ = 0;
-  Slot forced_ = none;             ///< the burst that was passed over too often
-  bool columns_changed_ = true;    ///< those of allowed_ are out of date
-  bool activates_changed_ = true;  ///< likewise
-  bool allowed_write_ = false;     ///< the direction for which the columns of allowed_ hold
+  Slot forced_ = none;                      ///< the burst that was passed over too often
+  bool all_stale_ = false;                  ///< all of active_ are out of date
+  std::vector<std::uint32_t> stale_banks_;  ///< else those of these banks
+  bool columns_changed_ = true;             ///< those of allowed_ are out of date
+  bool activates_changed_ = true;           ///< likewise
+  bool allowed_write_ = false;              ///< the direction for which the columns of allowed_ hold
   bool choice_is_valid_ = false;
   Choice choice_;
 };
