@@ -234,6 +234,24 @@ TEST_CASE("run -o writes layers.csv and summary.json", "[command]") {
   }
 }
 
+TEST_CASE("refresh and page policy show in a run", "[command]") {
+  const WorkFolder work;
+  const auto memory_of = [&](const std::string& setting) {
+    quiet_output({"run", (digits / "digits_cnn_int8").string(), "-o", "out", setting}, work.path());
+    const json summary = json::parse(read_file(work.path() / "out/summary.json"));
+    return std::make_pair(summary.at("totals").at("total_cycles").get<std::uint64_t>(), summary.at("memory"));
+  };
+  const auto [cycles, memory] = memory_of("--dram.refresh=on");
+  const auto [fewer, without_refresh] = memory_of("--dram.refresh=off");
+  const auto [more, closed] = memory_of("--dram.page_policy=closed");
+  CHECK(fewer < cycles);
+  CHECK(more > cycles);
+  CHECK(memory.at("bus_clocks")[0].at("loss_refresh") > 0);
+  CHECK(without_refresh.at("bus_clocks")[0].at("loss_refresh") == 0);
+  CHECK(closed.at("row_hit_rate") == 0);
+  CHECK(memory.at("row_hit_rate") > 0.5);
+}
+
 TEST_CASE("results are the same from run to run", "[command]") {
   const WorkFolder work;
   const std::string set = (digits / "digits_cnn_int8").string();
