@@ -21,20 +21,28 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
   positional.add("workload", 1);
   CommandLine line = parse_command_line(arguments, all, positional);
   if (line.options.count("help") != 0) {
-    for (const Command& c : commands()) {
-      if (command == c.name)
-        std::cout << "usage: dpred " << c.name << ' ' << c.usage << "\n" << c.summary << "\n\n";
-    }
-    std::cout << own << "\nParameters (dpred params describes them):\n";
-    po::options_description parameters;
-    add_options(parameters);
-    std::cout << parameters;
+    print_usage(command);
+    print_options(own);
     return std::nullopt;
   }
   if (line.options.count("workload") == 0) {
     throw InputError(command + ": no workload given: name a trace set's folder");
   }
   return line;
+}
+
+void print_usage(const std::string& command) {
+  for (const Command& c : commands()) {
+    if (command == c.name)
+      std::cout << "usage: dpred " << c.name << ' ' << c.usage << "\n" << c.summary << "\n\n";
+  }
+}
+
+void print_options(const po::options_description& own) {
+  std::cout << own << "\nParameters (dpred params describes them):\n";
+  po::options_description parameters;
+  add_options(parameters);
+  std::cout << parameters;
 }
 
 Network load_workload(const CommandLine& line) {

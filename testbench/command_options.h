@@ -17,6 +17,10 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
                                                   const std::vector<std::string>& arguments,
                                                   boost::program_options::options_description own);
 
+// The parts of a help text: usage and summary of that subcommand; its options, and all parameters.
+void print_usage(const std::string& command);
+void print_options(const boost::program_options::options_description& own);
+
 /// Reads the workload that was named: a trace set's folder.
 Network load_workload(const CommandLine& line);
 

@@ -19,6 +19,9 @@ const std::vector<Command>& commands() {
        "Sizes of every tensor with every codec.", compress_command},
       {"explain", "WORKLOAD [--config FILE]... [--section.key=value]... [--layer NAME] [--jobs]",
        "The plan of each layer: jobs, fills, drains and the bytes they move.", explain_command},
+      {"memory",
+       "PATTERN...|all|trace FILE [--config FILE]... [--section.key=value]... [--requests N] [--csv]",
+       "Traffic against the off-chip memory alone: bandwidth, where it is lost, latency.", memory_command},
       {"params", "[--csv | --markdown]", "Every parameter: key, default, unit, range.", params_command},
   };
   return list;

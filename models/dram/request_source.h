@@ -15,7 +15,7 @@ struct SourceBurst {
   std::uint64_t address;
   bool is_write;
   std::uint8_t stream;
-  Clock earliest;  ///< not sent before
+  Clock earliest;  ///< not sent before; below 2^56
 };
 
 /// Sends bursts in their order, at most one a clock to each channel, each as soon as fewer than `outstanding`
@@ -48,7 +48,7 @@ class RequestSource {
         break;
       }
     }
-    core_.push(at, burst.is_write, now_, 0, burst.stream);
+    core_.push(at, burst.is_write, now_, burst.earliest, burst.stream);
     lane.next_clock = now_ + 1;
     return now_;
   }
@@ -61,6 +61,10 @@ class RequestSource {
     }
   }
 
+  /// Clocks from SourceBurst::earliest to the end of data, of the reads or writes that left the queue. The
+  /// wait to be sent counts, which it doesn't in Statistics.
+  const LatencyHistogram& latency_from_earliest(bool is_write) const { return latency_[is_write]; }
+
  private:
   struct Lane {
     Clock next_clock = 0;
@@ -69,13 +73,17 @@ class RequestSource {
 
   void advance(std::uint32_t channel, Clock until) {
     std::deque<Clock>& ends = channels_[channel].data_ends;
-    core_.advance(channel, until, [&](const ServedBurst& s) { ends.push_back(s.booking.data_end); });
+    core_.advance(channel, until, [&](const ServedBurst& s) {
+      ends.push_back(s.booking.data_end);
+      latency_[s.is_write].add(s.booking.data_end - s.tag);
+    });
   }
 
   TimingCore& core_;
   std::uint32_t outstanding_;
   std::vector<Lane> channels_;
   Clock now_ = 0;
+  LatencyHistogram latency_[2];  ///< read, write
 };
 
 }  // namespace dpred::dram

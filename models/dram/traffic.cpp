@@ -36,6 +36,7 @@ TrafficRequest anywhere(std::uint64_t n, bool is_write, const TrafficShape& s) {
   return {random_number(s.seed, n) % bursts * s.burst_bytes, is_write, static_cast<std::uint8_t>(is_write)};
 }
 
+/// Each stream begins a quarter of the range and 24 KiB above the one before.
 TrafficRequest tiles(std::uint64_t n, const TrafficShape& s) {
   constexpr std::uint64_t chunk_bytes = 1024;
   constexpr std::uint64_t stagger_bytes = 3 * 8192;
@@ -77,25 +78,25 @@ const std::vector<TrafficPattern>& traffic_patterns() {
        {"read", "write"},
        [](N n, S s) { return anywhere(n, n % 10 == 9, s); }},
       {"tiles",
-       "Three streams of reads and one of writes, a quarter of the range apart and staggered by 24 KiB, in "
-       "turns of 1 KiB.",
+       "Three streams of reads and one of writes, far apart, in turns of 1 KiB.",
        {"read 0", "read 1", "read 2", "write"},
        [](N n, S s) { return tiles(n, s); }},
   };
   return patterns;
 }
 
-const TrafficPattern& find_traffic_pattern(std::string_view name) {
+const TrafficPattern& find_traffic_pattern(std::string_view name, const std::vector<std::string>& others) {
   const std::vector<TrafficPattern>& patterns = traffic_patterns();
   const auto found =
       std::find_if(patterns.begin(), patterns.end(), [&](const TrafficPattern& p) { return name == p.name; });
   if (found != patterns.end()) return *found;
   std::vector<std::string> names;
-  std::string known;
-  for (const TrafficPattern& pattern : patterns) {
+  for (const TrafficPattern& pattern : patterns)
     names.emplace_back(pattern.name);
-    known += (known.empty() ? "" : ", ") + names.back();
-  }
+  names.insert(names.end(), others.begin(), others.end());
+  std::string known;
+  for (const std::string& each : names)
+    known += (known.empty() ? "" : ", ") + each;
   throw InputError("unknown pattern '" + printable(name) + "'" + suggestion(name, names) + "; known are " +
                    known);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -31,7 +32,9 @@ struct TrafficPattern {
 
 const std::vector<TrafficPattern>& traffic_patterns();
 
-/// InputError that names the nearest one for an unknown name.
-const TrafficPattern& find_traffic_pattern(std::string_view name);
+/// InputError for an unknown name, which names the nearest one, and all; `others` are names that the caller
+/// knows beside them.
+const TrafficPattern& find_traffic_pattern(std::string_view name,
+                                           const std::vector<std::string>& others = {});
 
 }  // namespace dpred::dram

@@ -28,6 +28,7 @@ bool shows(const std::string& page, const std::vector<std::string>& arguments) {
 
 TEST_CASE("pages show what the command prints", "[command]") {
   CHECK(shows("README.md", {"run", "workloads/digits/digits_cnn_fix16", "--baseline"}));
+  CHECK(shows("docs/dram.md", {"memory", "all", "--dram.preset=ddr4-3200"}));
   CHECK(shows("docs/memory-system.md", {"explain", "workloads/digits/digits_cnn_fix16", "--layer", "conv4"}));
 }
 
