@@ -145,9 +145,8 @@ void Channel::refresh(const Location& at, Clock reached) {
   bool any_open = false;
   for (Bank* bank = first; bank != last; ++bank) {
     start = std::max(start, bank->next_activate);
-    if (bank->open_row == no_row) continue;
-    any_open = true;
-    precharge = std::max(precharge, bank->next_precharge);
+    any_open = any_open || bank->open_row != no_row;
+    precharge = std::max(precharge, bank->next_precharge);  // also of a row that is about to close itself
   }
   if (any_open) {
     emit(Command::Kind::precharge_all, precharge, whole_rank);

@@ -27,6 +27,8 @@ void Scheduler::push(const BurstRequest& request) {
   const BankIndex index = channel_->index(request.at);
   Bank& bank = banks_[index.bank];
   if (waiting() == 0) waiting_since_ = request.arrival;
+  // What the burst changes, as the direction, it can't change before it came.
+  free_clock_ = std::max(free_clock_, request.arrival);
   if (bank.waiting.empty()) {
     bank.index = index;
     bank.position = static_cast<std::uint32_t>(active_.size());
