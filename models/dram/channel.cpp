@@ -169,6 +169,10 @@ void Channel::refresh(const Location& at, Clock reached) {
     bank->open_row = no_row;
     bank->next_activate = start + t_.rfc;
   }
+  const auto due_first = std::min_element(ranks_.begin(), ranks_.end(), [](const Rank& a, const Rank& b) {
+    return a.refresh_due < b.refresh_due;
+  });
+  next_to_refresh_ = static_cast<std::uint32_t>(due_first - ranks_.begin());
 }
 
 }  // namespace dpred::dram

@@ -49,7 +49,7 @@ struct BankIndex {
 ///
 /// Refreshes of all banks of a rank fall due every REFI clocks, at staggered times in each rank. No column
 /// command and no activate goes out at or after that time before the refresh is done. They are worked out
-/// when the next burst of the rank is served.
+/// when the next burst of the rank is booked, or when they fall due while bursts wait in a Scheduler.
 ///
 /// Every clock of the data bus is accounted for when the data of the next burst is known (Loss).
 class Channel {
@@ -75,7 +75,9 @@ class Channel {
   std::size_t groups() const { return groups_.size(); }
   bool is_open(const BankIndex& i) const { return banks_[i.bank].open_row != no_row; }
   bool is_open(const BankIndex& i, std::uint32_t row) const { return banks_[i.bank].open_row == row; }
-  Clock refresh_due(const BankIndex& i) const { return ranks_[i.rank].refresh_due; }
+  /// The rank whose refresh falls due first, and when.
+  std::uint32_t next_to_refresh() const { return next_to_refresh_; }
+  Clock refresh_due() const { return ranks_[next_to_refresh_].refresh_due; }
 
   // The earliest clock for a command has two parts, and is the later of them: what its bank allows, and what
   // commands to other banks allow, which is the same for all banks of a group (`group` as in BankIndex).
@@ -159,6 +161,7 @@ class Channel {
   std::uint32_t banks_per_group_;
   bool closes_rows_;
   std::vector<Rank> ranks_;
+  std::uint32_t next_to_refresh_ = 0;
   std::vector<Spacing> groups_;
   std::vector<Bank> banks_;
   Clock next_column_ = 0;

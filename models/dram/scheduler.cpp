@@ -52,11 +52,13 @@ void Scheduler::push(const BurstRequest& request) {
   hold_behind_older(bank, bank.waiting.size() - 1);
   mark_stale(bank);
 
-  if (!choice_is_valid_) return;
-  // The direction may change, or else at most this bank has something better to offer.
   const bool direction = writing_;
   set_direction();
-  if (writing_ != direction || choice_.clock == Channel::never || choice_.position == bank.position) {
+
+  if (!choice_is_valid_) return;
+  // Unless the direction changed, at most this bank has something better to offer.
+  if (writing_ != direction || choice_.is_refresh || choice_.clock == Channel::never ||
+      choice_.position == bank.position) {
     choice_is_valid_ = false;
     return;
   }
@@ -67,8 +69,6 @@ void Scheduler::push(const BurstRequest& request) {
   if (clock < choice_.clock || (clock == choice_.clock && own.rank < precedence_[choice_.position].rank)) {
     choice_ = {clock, bank.position};
   }
-  const Candidate& best = active_[choice_.position];
-  if (choice_.clock >= channel_->refresh_due(banks_[best.bank].index)) choice_is_valid_ = false;
 }
 
 /// Holds the burst at that position back if an older one goes to the same address and one of them is a write.
@@ -213,20 +213,27 @@ void Scheduler::choose() {
     forced_ = forced;
     all_stale_ = true;
   }
-  set_direction();
-  for (;;) {
-    update_candidates();
-    choose_among_candidates();
-    if (choice_.clock == Channel::never) return;
-    const Candidate& best = active_[choice_.position];
-    if (choice_.clock < channel_->refresh_due(banks_[best.bank].index)) return;
-    const BurstRequest& request = slots_[best.slot].request;
-    channel_->refresh(request.at, std::max(request.arrival, free_clock_));
-    all_stale_ = true;
-  }
+  update_candidates();
+  choose_among_candidates();
+  if (choice_.clock == Channel::never || choice_.clock < channel_->refresh_due()) return;
+  // Not done at once: what comes until it is due may still go before it.
+  choice_ = {std::max(free_clock_, channel_->refresh_due()), 0, true};
+}
+
+void Scheduler::refresh() {
+  Location rank;
+  rank.channel = slots_[oldest_].request.at.channel;
+  rank.rank = channel_->next_to_refresh();
+  channel_->refresh(rank, free_clock_);
+  choice_is_valid_ = false;
+  all_stale_ = true;
 }
 
 Scheduler::Done Scheduler::issue() {
+  if (choice_.is_refresh) {
+    refresh();
+    return {};
+  }
   const Candidate chosen = active_[choice_.position];
   Bank& bank = banks_[chosen.bank];
   Waiting& w = slots_[chosen.slot];
@@ -250,6 +257,7 @@ Scheduler::Done Scheduler::issue() {
   columns_changed_ = true;
   remove(bank, chosen.slot);
   ++served_;
+  set_direction();
   return {true, request.is_write, request.tag, request.arrival, booking};
 }
 

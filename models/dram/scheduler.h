@@ -48,7 +48,8 @@ class Scheduler {
   /// issued: a later command may be chosen with the burst in mind, an earlier one can't.
   void push(const BurstRequest& request);
 
-  /// The clock of the next command if nothing else arrives; Channel::never if nothing waits.
+  /// The clock of the next command, or of a refresh before it, if nothing else arrives; Channel::never if
+  /// nothing waits.
   Clock next_command() {
     if (!choice_is_valid_) choose();
     return choice_.clock;
@@ -63,7 +64,7 @@ class Scheduler {
       if (done.served) served(done.tag, done.is_write, done.arrival, done.booking);
     }
   }
-  /// Issues the next command.
+  /// Issues the next command, or does the refresh before it.
   template <class Served>
   void step(Served&& served) {
     advance(next_command(), served);
@@ -113,6 +114,7 @@ class Scheduler {
   struct Choice {
     Clock clock = Channel::never;
     std::uint32_t position = 0;  ///< in active_
+    bool is_refresh = false;     ///< of the channel's next rank to refresh, in place of a command
   };
   struct Done {
     bool served;
@@ -135,6 +137,7 @@ class Scheduler {
   void find_clock(std::size_t position);
   void choose_among_candidates();
   Done issue();
+  void refresh();
   void remove(Bank& bank, Slot slot);
   void hold_behind_older(Bank& bank, std::size_t position);
 
