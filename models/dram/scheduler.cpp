@@ -148,7 +148,7 @@ void Scheduler::find_candidate(Bank& bank) {
     kind = activate_kind;
     ready = channel_->activate_ready(bank.index);
   }
-  candidate.ready = std::max(ready, w.request.arrival);
+  candidate.ready = ready;  // the arrival is no later than free_clock_
   candidate.allowed = bank.index.group * kinds + kind;
 }
 

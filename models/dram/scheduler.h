@@ -25,8 +25,9 @@ struct BurstRequest {
 /// then they are drained until write_low are left, or to the last while no read waits. Bursts to the same
 /// address, one of them a write, keep their order.
 ///
-/// Of each bank it looks at the oldest ControllerSettings::queue_entries reads and as many writes. Further
-/// bursts, of all banks together entry_queue, wait for a place among them.
+/// Of each bank it looks at the oldest ControllerSettings::queue_entries reads and as many writes, but for
+/// those that an older burst of the other direction to their address holds back. Further bursts, of all banks
+/// together entry_queue, wait for a place among them.
 ///
 /// A burst is passed over by at most ControllerSettings::starvation_cap younger ones: then nothing younger
 /// than it is served.

@@ -10,7 +10,8 @@
 
 namespace dpred::dram {
 
-/// Why a clock of the data bus carried no data: the first cause of this order that applies.
+/// Why a clock of the data bus carried no data: the first cause of this order that applies. Clocks before any
+/// burst was waiting, and the latency of a read or write after that, are idle in any case.
 enum class Loss {
   refresh,     ///< the rank had to refresh
   turnaround,  ///< the bus changed its direction or its driver (tWTR, read to write, rank to rank)

@@ -14,7 +14,6 @@
 
 using namespace dpred::dram;
 using dpred::test::is_column;
-using dpred::test::odd_preset;
 using dpred::test::RandomBurst;
 using dpred::test::RandomBursts;
 using dpred::test::timed_presets;

@@ -2,7 +2,6 @@
 // scheduler that ticks.
 #include <algorithm>
 #include <catch2/catch.hpp>
-#include <deque>
 #include <numeric>
 #include <random>
 #include <string>
