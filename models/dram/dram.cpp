@@ -89,7 +89,7 @@ tlm::tlm_sync_enum Dram::nb_transport_fw(tlm::tlm_generic_payload& payload, tlm:
 
 void Dram::end_response(const sc_core::sc_time& delay) {
   response_free_ = clock_.clocks_from_units(sc_core::sc_time_stamp().value() + delay.value());
-  open_response_->release();
+  if (open_response_->has_mm()) open_response_->release();
   open_response_ = nullptr;
 }
 
@@ -111,7 +111,8 @@ tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::t
   if (open_request_ != no_slot) {
     SC_REPORT_ERROR("dpred/dram", "BEGIN_REQ before the END_REQ of the request before it");
   }
-  payload.acquire();
+  if (payload.has_mm())
+    payload.acquire();  // the protocol asks for a memory manager, not all initiators have one
   const std::uint32_t slot = take_slot(payload);
   const std::uint64_t now = sc_core::sc_time_stamp().value();
   const Clock arrival = clock_.clocks_from_units(now + delay.value());

@@ -461,6 +461,37 @@ TEST_CASE("what the four-phase path can't serve is refused at once and without e
   CHECK(bench.dram->statistics().write.bursts == 0);
 }
 
+TEST_CASE("a payload without a memory manager is served all the same") {
+  struct Simple : sc_core::sc_module, tlm::tlm_bw_transport_if<> {
+    tlm::tlm_initiator_socket<> socket{"socket"};
+    int responses = 0;
+    explicit Simple(const sc_core::sc_module_name& name) : sc_module(name) { socket.bind(*this); }
+    tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload&, tlm::tlm_phase& phase, sc_time&) override {
+      responses += phase == tlm::BEGIN_RESP;
+      return phase == tlm::BEGIN_RESP ? tlm::TLM_COMPLETED : tlm::TLM_ACCEPTED;
+    }
+    void invalidate_direct_mem_ptr(sc_dt::uint64, sc_dt::uint64) override {}
+  };
+  test::fresh_simulation();
+  Dram dram("dram", find_preset("ddr4-3200"), "", 1);
+  Simple simple("simple");
+  simple.socket.bind(dram.socket);
+  sc_core::sc_start(sc_time(1, sc_core::SC_NS));
+  Bytes data(64);
+  tlm::tlm_generic_payload payload;
+  payload.set_command(tlm::TLM_READ_COMMAND);
+  payload.set_address(0);
+  payload.set_data_ptr(data.data());
+  payload.set_data_length(64);
+  payload.set_streaming_width(64);
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  sc_time delay = sc_core::SC_ZERO_TIME;
+  CHECK(simple.socket->nb_transport_fw(payload, phase, delay) == tlm::TLM_UPDATED);
+  sc_core::sc_start(sc_time(1, sc_core::SC_US));
+  CHECK(simple.responses == 1);
+  CHECK(payload.is_response_ok());
+}
+
 TEST_CASE("the ideal memory answers a request at once") {
   std::vector<Order> orders = random_orders(500, 1 << 16, 3000, 5);
   const std::vector<Order> sent = orders;
