@@ -22,19 +22,16 @@ struct Location {
 /// A bijection between burst addresses and locations, written as the list of address fields from the most
 /// significant bit down, separated by blanks: `Ro Ba Co Bg`.
 ///
-/// - Fields: `Ch` channel, `Ra` rank, `Ro` row, `Ba` bank of a group, `Bg` bank group, `Co` column. The bits
-/// inside
-///   a burst are implied below the list.
+/// - Fields: `Ch` channel, `Ra` rank, `Ro` row, `Ba` bank of a group, `Bg` bank group, `Co` column. The
+///   bits inside a burst are implied below the list.
 /// - Entries are read from the bottom (the last) upwards. `X:n` takes the lowest n bits of X that no entry
-/// below it
-///   has taken; plain `X` takes all that remain. So `Ro Ba Co Bg Co:3` puts the three lowest column bits
-///   right above the burst, the bank group above them and the rest of the column above that.
+///   below it has taken; plain `X` takes all that remain. So `Ro Ba Co Bg Co:3` puts the three lowest column
+///   bits right above the burst, the bank group above them and the rest of the column above that.
 /// - `Ch` not listed lies directly above the bits inside a burst, `Ra` not listed above everything else.
 /// - Errors: an unknown field, a field that the preset has only one of (`Bg` without bank groups, `Ra` with
-/// one rank;
-///   `Ch` alone is welcome with one channel too, so that a mapping serves any count), an entry with no bits
-///   or too few bits left to take, and bits that no entry takes. InputError with key `dram.mapping`, the text
-///   and the entry.
+///   one rank; `Ch` alone is welcome with one channel too, so that a mapping serves any count), an entry with
+///   no bits or too few bits left to take, and bits that no entry takes. InputError with key `dram.mapping`,
+///   the text and the entry.
 class AddressMap {
  public:
   /// An empty `mapping` stands for the preset's own. `channels` is a power of two from 1 to 64, otherwise
@@ -53,6 +50,10 @@ class AddressMap {
   }
   /// The address of the first byte of that burst.
   std::uint64_t encode(const Location& location) const;
+
+  /// The number of the burst that holds the byte at `address`, and the address of its first byte.
+  std::uint64_t burst_of(std::uint64_t address) const { return address >> burst_bits_; }
+  std::uint64_t address_of(std::uint64_t burst) const { return burst << burst_bits_; }
 
   /// Bytes of all channels together.
   std::uint64_t capacity() const { return capacity_; }

@@ -57,6 +57,9 @@ void Dram::b_transport(tlm::tlm_generic_payload& payload, sc_core::sc_time& dela
 tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) const {
   const unsigned int length = payload.get_data_length();
   if (length == 0 || payload.get_streaming_width() < length) return tlm::TLM_BURST_ERROR_RESPONSE;
+  if (payload.get_data_ptr() == nullptr && payload.get_extension<ElidedPayload>() == nullptr) {
+    return tlm::TLM_GENERIC_ERROR_RESPONSE;
+  }
   if (payload.get_byte_enable_ptr() != nullptr && payload.get_byte_enable_length() == 0) {
     return tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE;
   }
@@ -68,11 +71,23 @@ tlm::tlm_response_status Dram::check(const tlm::tlm_generic_payload& payload) co
 
 void Dram::book(const tlm::tlm_generic_payload& payload, sc_core::sc_time& delay) {
   const std::uint64_t now = sc_core::sc_time_stamp().value();
-  const Clock arrival = clock_.clocks_from_units(now + delay.value());
+  settle();
+  const Clock arrival = clock_after(delay);
   const Clock end = core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(),
                                    arrival, stream_of(payload));
   if (core_.preset().ideal) return;
   delay = sc_core::sc_time::from_value(clock_.units_from_clocks(end) - now);
+}
+
+/// Decides the commands of the past, if any are waiting, before somebody goes ahead of them.
+void Dram::settle() {
+  bool any = false;
+  for (std::uint32_t channel = 0; !core_.preset().ideal && channel < core_.map().channels(); ++channel) {
+    if (core_.waiting(channel) == 0) continue;
+    any = true;
+    if (clock_now() > 0) advance(channel, clock_now() - 1);
+  }
+  if (any) wake_.notify(sc_core::SC_ZERO_TIME);  // to plan anew, once the caller is done
 }
 
 // Approximately timed. Commands of a clock are decided at some later time, but no later than the data of any
@@ -81,6 +96,10 @@ void Dram::book(const tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
 tlm::tlm_sync_enum Dram::nb_transport_fw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                          sc_core::sc_time& delay) {
   if (phase == tlm::BEGIN_REQ) return begin_request(payload, phase, delay);
+  if (phase == tlm::END_REQ || phase == tlm::BEGIN_RESP ||
+      (phase == tlm::END_RESP && open_response_ != &payload)) {
+    SC_REPORT_ERROR("dpred/dram", "a phase that this transaction can't have now");
+  }
   if (phase != tlm::END_RESP || open_response_ != &payload) return tlm::TLM_ACCEPTED;
   end_response(delay);
   plan_next_wake();
@@ -88,13 +107,18 @@ tlm::tlm_sync_enum Dram::nb_transport_fw(tlm::tlm_generic_payload& payload, tlm:
 }
 
 void Dram::end_response(const sc_core::sc_time& delay) {
-  response_free_ = clock_.clocks_from_units(sc_core::sc_time_stamp().value() + delay.value());
+  response_free_ = clock_after(delay);
   if (open_response_->has_mm()) open_response_->release();
   open_response_ = nullptr;
 }
 
 tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
                                        const sc_core::sc_time& delay) {
+  if (open_request_ != no_slot) {
+    SC_REPORT_ERROR("dpred/dram", "BEGIN_REQ before the END_REQ of the request before it");
+    payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
+    return tlm::TLM_COMPLETED;
+  }
   const bool ignored = payload.get_command() == tlm::TLM_IGNORE_COMMAND;
   const tlm::tlm_response_status status = ignored ? tlm::TLM_OK_RESPONSE : check(payload);
   if (ignored || status != tlm::TLM_OK_RESPONSE || core_.preset().ideal) {
@@ -108,14 +132,10 @@ tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::t
     return tlm::TLM_COMPLETED;
   }
 
-  if (open_request_ != no_slot) {
-    SC_REPORT_ERROR("dpred/dram", "BEGIN_REQ before the END_REQ of the request before it");
-  }
   if (payload.has_mm())
     payload.acquire();  // the protocol asks for a memory manager, not all initiators have one
   const std::uint32_t slot = take_slot(payload);
-  const std::uint64_t now = sc_core::sc_time_stamp().value();
-  const Clock arrival = clock_.clocks_from_units(now + delay.value());
+  const Clock arrival = clock_after(delay);
   if (delay == sc_core::SC_ZERO_TIME && queue_bursts(slot, arrival)) {
     plan_next_wake();
     phase = tlm::END_REQ;
@@ -134,9 +154,8 @@ std::uint32_t Dram::take_slot(tlm::tlm_generic_payload& payload) {
   }
   const std::uint32_t slot = free_slots_.back();
   free_slots_.pop_back();
-  const std::uint64_t burst_bytes = core_.preset().organisation.burst_bytes;
-  const std::uint64_t first = payload.get_address() / burst_bytes;
-  const std::uint64_t last = (payload.get_address() + payload.get_data_length() - 1) / burst_bytes;
+  const std::uint64_t first = core_.map().burst_of(payload.get_address());
+  const std::uint64_t last = core_.map().burst_of(payload.get_address() + payload.get_data_length() - 1);
   const bool elided = payload.get_extension<ElidedPayload>() != nullptr;
   in_flight_[slot] = {&payload, first, last - first + 1, 0, 0, 0, stream_of(payload), !elided, 0, {}};
   if (last > first) ++long_payloads_;
@@ -160,11 +179,10 @@ void Dram::keep_order(std::uint32_t slot) {
 
 /// Queues bursts of a payload until one finds no room; says whether all are queued.
 bool Dram::queue_bursts(std::uint32_t slot, Clock arrival) {
-  const std::uint64_t burst_bytes = core_.preset().organisation.burst_bytes;
   const bool is_write = in_flight_[slot].payload->is_write();
   for (; in_flight_[slot].queued < in_flight_[slot].bursts; ++in_flight_[slot].queued) {
     const InFlight& f = in_flight_[slot];
-    const Location at = core_.map().decode((f.first_burst + f.queued) * burst_bytes);
+    const Location at = core_.map().decode(core_.map().address_of(f.first_burst + f.queued));
     if (arrival > 0) advance(at.channel, arrival - 1);
     if (!core_.has_room(at, is_write)) {
       full_channel_ = at.channel;
@@ -214,6 +232,11 @@ Clock Dram::clock_now() const {
   return clock_.clocks_from_units(sc_core::sc_time_stamp().value() + 1) - 1;
 }
 
+/// The first clock at or after the current time and a delay.
+Clock Dram::clock_after(const sc_core::sc_time& delay) const {
+  return clock_.clocks_from_units(sc_core::sc_time_stamp().value() + delay.value());
+}
+
 void Dram::wake() {
   next_wake_ = Channel::never;
   const Clock now = clock_now();
@@ -261,8 +284,9 @@ void Dram::plan_next_wake() {
   }
   if (open_request_ != no_slot) {
     // A place is free from the clock after the command that empties it.
-    const bool starts_later = open_request_start_ > clock_now();
-    next = std::min(next, starts_later ? open_request_start_ : core_.next_command(full_channel_) + 1);
+    const Clock command = core_.next_command(full_channel_);
+    const bool is_tried = open_request_start_ <= clock_now() && command != Channel::never;
+    next = std::min(next, is_tried ? command + 1 : std::max(open_request_start_, clock_now()));
   }
   if (next >= next_wake_) return;
   next_wake_ = next;
@@ -304,7 +328,10 @@ void Dram::copy(std::uint64_t address, std::uint8_t* data, std::size_t bytes, bo
 }
 
 unsigned int Dram::transport_dbg(tlm::tlm_generic_payload& payload) {
-  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND || payload.get_address() >= capacity()) return 0;
+  if (payload.get_command() == tlm::TLM_IGNORE_COMMAND || payload.get_address() >= capacity() ||
+      payload.get_data_ptr() == nullptr) {
+    return 0;
+  }
   const std::uint64_t room = capacity() - payload.get_address();
   const auto bytes = static_cast<unsigned int>(std::min<std::uint64_t>(payload.get_data_length(), room));
   copy(payload.get_address(), payload.get_data_ptr(), bytes, payload.is_write());

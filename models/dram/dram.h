@@ -29,11 +29,13 @@ namespace dpred::dram {
 /// they share a burst that one of them writes. Data is read or written burst by burst as they are served.
 /// TLM_COMPLETED answers a BEGIN_REQ that the memory refuses, ignores or, when ideal, serves at once.
 ///
-/// Both may be used at the same time, b_transport then goes before what is queued.
+/// Both may be used at the same time; b_transport then goes before those commands of what is queued that are
+/// not in the past.
 ///
 /// Any address and length in range is served, with or without byte enables; bursts count whole, even when no
 /// byte of one is enabled. Responses: address error beyond the capacity; burst error for no data, and for a
-/// streaming width below the data length; byte enable error for byte enables of length 0. Such a payload
+/// streaming width below the data length; byte enable error for byte enables of length 0; generic error
+/// for data that is not there. Such a payload
 /// takes no time and no effect. TLM_IGNORE_COMMAND succeeds without one. Payloads with an ElidedPayload are
 /// timed and counted but not copied; those with a StreamId are counted by its number. An ideal preset leaves
 /// the delay as it is.
@@ -93,6 +95,7 @@ class Dram : public sc_core::sc_module {
   bool queue_bursts(std::uint32_t slot, Clock arrival);
   void advance(std::uint32_t channel, Clock until);
   void serve(const ServedBurst& burst);
+  void settle();
   void wake();
   void continue_request();
   void end_response(const sc_core::sc_time& delay);
@@ -100,6 +103,7 @@ class Dram : public sc_core::sc_module {
   void plan_next_wake();
 
   Clock clock_now() const;
+  Clock clock_after(const sc_core::sc_time& delay) const;
   void copy(const tlm::tlm_generic_payload& payload, std::uint64_t begin, std::uint64_t end);
   void copy(std::uint64_t address, std::uint8_t* data, std::size_t bytes, bool is_write);
 

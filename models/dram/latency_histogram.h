@@ -55,7 +55,8 @@ class LatencyHistogram {
 
   std::vector<std::uint64_t> counts_;
   std::uint64_t count_ = 0;
-  std::uint64_t sum_ = 0;
+  __extension__ typedef unsigned __int128 Wide;
+  Wide sum_ = 0;
   std::uint64_t largest_ = 0;
 };
 

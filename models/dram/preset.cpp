@@ -206,13 +206,15 @@ std::optional<BrokenRule> broken_relation(const Timings& t) {
   }
   // The longest way from a refresh that falls due to the first column command after it.
   const std::uint64_t around_refresh = std::uint64_t{t.cwl} + t.burst_clocks() + t.wr + t.rc + t.ras + t.rp +
-                                       t.rfc + t.rcd + t.cl + t.turnaround + t.wtr_l + t.faw;
+                                       t.rfc + t.rcd + t.cl + t.turnaround + t.wtr_l + t.faw + t.rrd_l +
+                                       t.rtp + t.ccd_l;
   if (t.refi <= around_refresh) {
-    return BrokenRule{{"timings.refi", "timings.rfc", "timings.rc", "timings.ras", "timings.rp",
-                       "timings.rcd", "timings.faw", "timings.cl", "timings.cwl", "timings.wr",
-                       "timings.wtr_l", "timings.turnaround", "timings.bl"},
-                      "tREFI leaves no time for data between two refreshes (" + std::to_string(t.refi) +
-                          ", at least " + std::to_string(around_refresh + 1) + ")"};
+    return BrokenRule{
+        {"timings.refi", "timings.rfc", "timings.rc", "timings.ras", "timings.rp", "timings.rcd",
+         "timings.faw", "timings.cl", "timings.cwl", "timings.wr", "timings.wtr_l", "timings.rrd_l",
+         "timings.rtp", "timings.ccd_l", "timings.turnaround", "timings.bl"},
+        "tREFI leaves no time for data between two refreshes (" + std::to_string(t.refi) + ", at least " +
+            std::to_string(around_refresh + 1) + ")"};
   }
   return std::nullopt;
 }

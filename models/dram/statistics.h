@@ -67,7 +67,8 @@ struct Statistics {
   /// By channel, over the same span for all: from the first arrival to the end of the last data, on any
   /// channel. Empty for an ideal memory.
   std::vector<BusClocks> channels;
-  /// By stream number; as long as the largest number seen and one.
+  /// By stream number; as long as the largest number seen and one. Empty for an ideal memory, like the
+  /// latencies.
   std::vector<StreamTraffic> streams;
 
   /// Row hits over bursts in both directions; 0 without bursts.

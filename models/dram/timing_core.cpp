@@ -40,9 +40,8 @@ Clock TimingCore::book_run(std::uint64_t address, std::uint64_t bytes, bool is_w
                            std::uint8_t stream) {
   if (bytes == 0) return arrival;
   check_range(address, bytes);
-  const std::uint64_t burst_bytes = preset_.organisation.burst_bytes;
-  const std::uint64_t first = address / burst_bytes;
-  const std::uint64_t last = (address + bytes - 1) / burst_bytes;
+  const std::uint64_t first = map_.burst_of(address);
+  const std::uint64_t last = map_.burst_of(address + bytes - 1);
   if (preset_.ideal) {
     counts_[is_write].bursts += last - first + 1;
     counts_[is_write].row_hits += last - first + 1;
@@ -50,7 +49,7 @@ Clock TimingCore::book_run(std::uint64_t address, std::uint64_t bytes, bool is_w
   }
   Clock end = arrival;
   for (std::uint64_t burst = first; burst <= last; ++burst) {
-    end = std::max(end, book_burst(burst * burst_bytes, is_write, arrival, stream).data_end);
+    end = std::max(end, book_burst(map_.address_of(burst), is_write, arrival, stream).data_end);
   }
   return end;
 }

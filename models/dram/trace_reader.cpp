@@ -149,11 +149,11 @@ TraceRequest TraceReader::request(std::string_view line) {
 }
 
 std::uint64_t TraceReader::time_fs(std::string_view text) {
-  double ns = 0;
+  long double ns = 0;  // a double has too few bits for femtoseconds of more than 9 s
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), ns);
   const bool is_number = error == std::errc() && end == text.data() + text.size();
   if (!is_number || !(ns >= 0 && ns <= longest_ns)) fail_field("time_ns", text, "a number of 0..1e12");
-  const auto fs = static_cast<std::uint64_t>(std::llround(ns * 1e6));
+  const auto fs = static_cast<std::uint64_t>(std::llround(ns * 1e6L));
   if (fs < last_fs_) {
     fail(fmt::format("time_ns is {}, before the time in line {}", quote(text), last_line_));
   }

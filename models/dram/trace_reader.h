@@ -24,9 +24,9 @@ struct TraceRequest {
 ///
 /// A line is `time_ns,operation,address,bytes`, without quotes: a decimal number of 0..1e12, of which a
 /// millionth counts; `read`, `r`, `write` or `w` in any case; an address, decimal or hexadecimal with `0x`;
-/// a whole number from 1. The names of the columns may stand as a header above the first request (a line that
-/// begins with `time_ns`). Blanks around fields, empty lines and lines that begin with `#` are skipped. Lines
-/// end with LF or CRLF.
+/// a whole number from 1. The names of the columns may stand as a header above the first request (four
+/// fields, the first `time_ns`). Blanks around fields, empty lines and lines that begin with `#` are skipped.
+/// Lines end with LF or CRLF.
 ///
 /// InputError for a file that cannot be read or has no request, and, as `FILE:LINE: ...`, for a line that is
 /// anything else, a time before that of an earlier line, and bytes beyond the memory.

@@ -1,7 +1,10 @@
 // The DRAM's four-phase path, under the base-protocol checker.
+#include <tlm_utils/simple_initiator_socket.h>
+
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <random>
 #include <string>
@@ -490,6 +493,69 @@ TEST_CASE("a payload without a memory manager is served all the same") {
   sc_core::sc_start(sc_time(1, sc_core::SC_US));
   CHECK(simple.responses == 1);
   CHECK(payload.is_response_ok());
+}
+
+TEST_CASE("a blocking access changes nothing that went before it") {
+  std::vector<Order> orders(1);
+  orders[0].data.resize(64);
+  AtBench bench(find_preset("ddr4-3200"), orders);
+  tlm::tlm_generic_payload payload;
+  Bytes data(64);
+  bench.run();  // 30 ns later: the row is open
+  sc_time delay = sc_core::SC_ZERO_TIME;
+  struct Late : sc_core::sc_module {
+    std::function<void()> act;
+    SC_HAS_PROCESS(Late);
+    Late(const sc_core::sc_module_name& name, const sc_time& when) : sc_module(name) {
+      SC_METHOD(run);
+      sensitive << event;
+      dont_initialize();
+      event.notify(when);
+    }
+    void run() { act(); }
+    sc_core::sc_event event;
+  };
+  const sc_time alone = orders[0].answered;
+  std::vector<Order> again(1);
+  again[0].data.resize(64);
+  AtBench mixed(find_preset("ddr4-3200"), again);
+  Late late("late", sc_time(20, sc_core::SC_NS));  // the read command went out at 13.75 ns
+  late.act = [&] {
+    payload.set_command(tlm::TLM_READ_COMMAND);
+    payload.set_address(64);
+    payload.set_data_ptr(data.data());
+    payload.set_data_length(64);
+    payload.set_streaming_width(64);
+    mixed.dram->socket.get_base_export().operator->()->b_transport(payload, delay);
+  };
+  mixed.run();
+  CHECK(mixed.checker->finish() == none);
+  CHECK(again[0].answered == alone);
+  CHECK(sc_time(20, sc_core::SC_NS) + delay > alone);
+}
+
+TEST_CASE("data that is not there is refused") {
+  test::fresh_simulation();
+  Dram dram("dram", find_preset("ddr4-3200"), "", 1);
+  struct Stub : sc_core::sc_module {
+    tlm_utils::simple_initiator_socket<Stub> socket{"socket"};
+    explicit Stub(const sc_core::sc_module_name& name) : sc_module(name) {}
+  } stub("stub");
+  stub.socket.bind(dram.socket);
+  sc_core::sc_start(sc_time(1, sc_core::SC_NS));
+  tlm::tlm_generic_payload payload;
+  payload.set_command(tlm::TLM_WRITE_COMMAND);
+  payload.set_address(0);
+  payload.set_data_length(64);
+  payload.set_streaming_width(64);
+  sc_time delay = sc_core::SC_ZERO_TIME;
+  stub.socket->b_transport(payload, delay);
+  CHECK(payload.get_response_status() == tlm::TLM_GENERIC_ERROR_RESPONSE);
+  tlm::tlm_phase phase = tlm::BEGIN_REQ;
+  CHECK(stub.socket->nb_transport_fw(payload, phase, delay) == tlm::TLM_COMPLETED);
+  CHECK(payload.get_response_status() == tlm::TLM_GENERIC_ERROR_RESPONSE);
+  CHECK(stub.socket->transport_dbg(payload) == 0);
+  CHECK(delay == sc_core::SC_ZERO_TIME);
 }
 
 TEST_CASE("the ideal memory answers a request at once") {

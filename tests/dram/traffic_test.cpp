@@ -185,13 +185,14 @@ TEST_CASE("a trace is read as it is written") {
       "  # 7,read,0,1\n"
       " 1e3 , w ,\t1048575 , 1 \n"
       "1000.0000004,R,0XfFfC0,0x40\n"
+      "100000000001.875,r,0,64\n"
       "1e12,Read,0,1048576");
-  REQUIRE(all.size() == 5);
-  const std::vector<std::uint64_t> times = {0, 500'000, 1'000'000'000, 1'000'000'000,
-                                            1'000'000'000'000'000'000};
-  const std::vector<bool> writes = {false, true, true, false, false};
-  const std::vector<std::uint64_t> addresses = {0, 16, 1048575, 0xfffc0, 0};
-  const std::vector<std::uint64_t> bytes = {1, 64, 1, 64, 1048576};
+  REQUIRE(all.size() == 6);
+  const std::vector<std::uint64_t> times = {
+      0, 500'000, 1'000'000'000, 1'000'000'000, 100'000'000'001'875'000, 1'000'000'000'000'000'000};
+  const std::vector<bool> writes = {false, true, true, false, false, false};
+  const std::vector<std::uint64_t> addresses = {0, 16, 1048575, 0xfffc0, 0, 0};
+  const std::vector<std::uint64_t> bytes = {1, 64, 1, 64, 64, 1048576};
   for (std::size_t i = 0; i < all.size(); ++i) {
     INFO("request " << i);
     CHECK(all[i].time_fs == times[i]);

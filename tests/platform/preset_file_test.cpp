@@ -214,7 +214,7 @@ TEST_CASE("numbers and mappings that contradict each other are refused at their 
   CHECK(refusal("burst_bytes", "burst_bytes = 48") == ":27: organisation.burst_bytes: 48 is no power of two");
   CHECK(refusal("bl", "bl = 15") == ":7: timings.bl: the burst length must be even, found 15");
   CHECK(refusal("refi", "refi = 101") ==
-        ":25: timings.refi: tREFI leaves no time for data between two refreshes (101, at least 102)");
+        ":25: timings.refi: tREFI leaves no time for data between two refreshes (101, at least 134)");
   CHECK(refusal("mapping", "mapping = Ro Ba") ==
         ":4: preset.mapping 'Ro Ba': no entry takes the upper 6 of 6 bits of 'Co'");
   CHECK(refusal("mapping", "mapping = Ro Ba Bg Co") ==
@@ -224,7 +224,7 @@ TEST_CASE("numbers and mappings that contradict each other are refused at their 
   // The file sets only the other number of the rule.
   CHECK(refusal(base + "[timings]\nras = 75\n") == ":4: timings.ras: tRC must not be below tRAS (74 < 75)");
   CHECK(refusal(base + "[timings]\nrfc = 12480\n") ==
-        ":4: timings.rfc: tREFI leaves no time for data between two refreshes (12480, at least 12765)");
+        ":4: timings.rfc: tREFI leaves no time for data between two refreshes (12480, at least 12793)");
   CHECK_THAT(
       refusal(base + "[organisation]\nbank_groups = 1\n"),
       Equals(":2: preset.base: its mapping does not suit this organisation, set preset.mapping: 'Ro Ba Co "
