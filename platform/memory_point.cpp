@@ -8,19 +8,14 @@ namespace dpred {
 
 namespace {
 
-/// The address map that the parameters ask for. What AddressMap says of one, which starts with its key, is
-/// told with the place where that was set.
-void check_address_map(const Parameters& p, const dram::Preset& preset, const std::string& mapping,
-                       int channels) {
-  const auto check = [&](std::string_view key, const std::string& text) {
-    try {
-      const dram::AddressMap map(preset, text, channels);
-    } catch (const InputError& error) {
-      throw InputError(p.named(key) + std::string(error.what()).substr(key.size()));
-    }
-  };
-  check("dram.channels", "");  // any number of channels suits the preset's own mapping
-  check("dram.mapping", mapping);
+/// Calls a check of the model, whose message starts with `key`, and tells the place where that was set.
+template <class Check>
+void check_setting(const Parameters& p, std::string_view key, Check&& check) {
+  try {
+    check();
+  } catch (const InputError& error) {
+    throw InputError(p.named(key) + std::string(error.what()).substr(key.size()));
+  }
 }
 
 }  // namespace
@@ -31,7 +26,9 @@ MemoryPoint::MemoryPoint(const Parameters& p, Order order) {
   if (preset.ideal) return;
   mapping = p.text("dram.mapping");
   channels = static_cast<int>(p.integer("dram.channels"));
-  check_address_map(p, preset, mapping, channels);
+  // Any number of channels suits the preset's own mapping.
+  check_setting(p, "dram.channels", [&] { dram::AddressMap(preset, "", channels); });
+  check_setting(p, "dram.mapping", [&] { dram::AddressMap(preset, mapping, channels); });
 
   controller.page_policy =
       p.text("dram.page_policy") == "closed" ? dram::PagePolicy::closed : dram::PagePolicy::open;
@@ -43,10 +40,8 @@ MemoryPoint::MemoryPoint(const Parameters& p, Order order) {
   controller.write_high = count("dram.write_high");
   controller.write_low = count("dram.write_low");
   controller.starvation_cap = count("dram.starvation_cap");
-  if (controller.write_low >= controller.write_high) {
-    throw InputError(p.named("dram.write_low") + ": " + std::to_string(controller.write_low) +
-                     " is not below dram.write_high, " + std::to_string(controller.write_high));
-  }
+  // What is out of range alone, the parameters have refused.
+  check_setting(p, "dram.write_low", [&] { dram::check(controller); });
 }
 
 }  // namespace dpred

@@ -176,14 +176,13 @@ class Experiment {
     Measured measured;
     measured.name = path;
     Meter meter(clipped(path));
-    const std::uint64_t burst_bytes = point_.preset.organisation.burst_bytes;
     while (const std::optional<dram::TraceRequest> request = trace.next()) {
       ++measured.requests;
       measured.bytes += request->bytes;
       const Clock clock = clock_at(request->time_fs);
-      const std::uint64_t last = (request->address + request->bytes - 1) / burst_bytes;
-      for (std::uint64_t burst = request->address / burst_bytes; burst <= last; ++burst) {
-        source.send({burst * burst_bytes, request->is_write, 0, clock});
+      const std::uint64_t last = map_.burst_of(request->address + request->bytes - 1);
+      for (std::uint64_t burst = map_.burst_of(request->address); burst <= last; ++burst) {
+        source.send({map_.address_of(burst), request->is_write, 0, clock});
         meter.tick([&] { return trace.progress(); });
       }
     }

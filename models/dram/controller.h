@@ -19,4 +19,7 @@ struct ControllerSettings {
   std::uint32_t starvation_cap = 1024;  ///< younger bursts that may be served before an older one; from 1
 };
 
+/// InputError, starting with the key of the parameter, for settings that don't go together.
+void check(const ControllerSettings& settings);
+
 }  // namespace dpred::dram

@@ -119,16 +119,11 @@ tlm::tlm_sync_enum Dram::begin_request(tlm::tlm_generic_payload& payload, tlm::t
     payload.set_response_status(tlm::TLM_GENERIC_ERROR_RESPONSE);
     return tlm::TLM_COMPLETED;
   }
-  const bool ignored = payload.get_command() == tlm::TLM_IGNORE_COMMAND;
-  const tlm::tlm_response_status status = ignored ? tlm::TLM_OK_RESPONSE : check(payload);
-  if (ignored || status != tlm::TLM_OK_RESPONSE || core_.preset().ideal) {
-    payload.set_dmi_allowed(false);
-    payload.set_response_status(status);
-    if (!ignored && status == tlm::TLM_OK_RESPONSE) {
-      core_.book_run(payload.get_address(), payload.get_data_length(), payload.is_write(), 0,
-                     stream_of(payload));
-      if (payload.get_extension<ElidedPayload>() == nullptr) copy(payload, 0, payload.get_data_length());
-    }
+  const bool takes_time = !core_.preset().ideal && payload.get_command() != tlm::TLM_IGNORE_COMMAND &&
+                          check(payload) == tlm::TLM_OK_RESPONSE;
+  if (!takes_time) {
+    sc_core::sc_time unchanged = delay;
+    b_transport(payload, unchanged);
     return tlm::TLM_COMPLETED;
   }
 
@@ -201,10 +196,11 @@ void Dram::serve(const ServedBurst& burst) {
   const auto slot = static_cast<std::uint32_t>(burst.tag >> 32);
   InFlight& f = in_flight_[slot];
   if (f.copied) {
-    const std::uint64_t burst_bytes = core_.preset().organisation.burst_bytes;
     const std::uint64_t address = f.payload->get_address();
-    const std::uint64_t begin = (f.first_burst + (burst.tag & 0xffffffff)) * burst_bytes;
-    const std::uint64_t end = std::min(begin + burst_bytes, address + f.payload->get_data_length());
+    const std::uint64_t number = f.first_burst + (burst.tag & 0xffffffff);
+    const std::uint64_t begin = core_.map().address_of(number);
+    const std::uint64_t end =
+        std::min(core_.map().address_of(number + 1), address + f.payload->get_data_length());
     copy(*f.payload, std::max(begin, address) - address, end - address);
   }
   f.data_end = std::max(f.data_end, burst.booking.data_end);

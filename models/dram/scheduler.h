@@ -65,11 +65,6 @@ class Scheduler {
       if (done.served) served(done.tag, done.is_write, done.arrival, done.booking);
     }
   }
-  /// Issues the next command, or does the refresh before it.
-  template <class Served>
-  void step(Served&& served) {
-    advance(next_command(), served);
-  }
 
   /// Someone else used the channel: what was found out about it is out of date.
   void forget();

@@ -15,7 +15,7 @@
 
 #include "models/codec/codec.h"
 #include "platform/ini.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/input_error.h"
 #include "workloads/error.h"
 
 using namespace dpred;
@@ -23,34 +23,9 @@ using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
 namespace po = boost::program_options;
 
+using test::error_of;
+
 namespace {
-
-class TemporaryFolder {
- public:
-  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-
- private:
-  test::TempDir folder_;
-};
-
-/// The message of the InputError that `call` must raise; every one has to be one line.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    const std::string message = error.what();
-    CHECK_FALSE(message.empty());
-    CHECK(message.find_first_of("\n\r") == std::string::npos);
-    return message;
-  }
-  FAIL("no InputError was raised");
-  return {};
-}
 
 CommandLine parse(const std::vector<std::string>& arguments) {
   po::options_description own;
@@ -121,7 +96,7 @@ TEST_CASE("a registry refuses a bad description", "[parameters]") {
 }
 
 TEST_CASE("defaults, files in order, then the command line", "[parameters]") {
-  const TemporaryFolder folder;
+  const test::FileFolder folder;
   const std::string first = folder.write("first.ini", "[array]\nlanes = 2\nrows = 2\ntiles = 2\n");
   const std::string second = folder.write("second.ini", "[array]\n\nrows = 3\ntiles = 3\n");
   const CommandLine line =
@@ -353,7 +328,7 @@ TEST_CASE("the echo fed back gives the same values", "[parameters]") {
     const std::string section = line.spec->section();
     ini += "[" + section + "]\n" + line.spec->key.substr(section.size() + 1) + " = \"" + line.value + "\"\n";
   }
-  const TemporaryFolder folder;
+  const test::FileFolder folder;
   Parameters again;
   again.load_file(folder.write("echo.ini", ini));
   REQUIRE(again.echo().size() == registry().specs().size());
@@ -428,7 +403,7 @@ TEST_CASE("an error in an INI file names file and line", "[parameters][ini]") {
   CHECK(scan_error("[a]\n" + std::string(60000, 'k') + "!\n").size() < 400);
   CHECK_THAT(error_of([] { scan_ini("x", "a\nb.ini"); }), Contains("a\\x0ab.ini:1: "));
 
-  const TemporaryFolder folder;
+  const test::FileFolder folder;
   const auto load_error = [&](const std::string& text) {
     const std::string path = folder.write("p.ini", text);
     const std::string message = error_of([&] { Parameters().load_file(path); });
@@ -449,7 +424,7 @@ TEST_CASE("an error in an INI file names file and line", "[parameters][ini]") {
 }
 
 TEST_CASE("only a readable regular file of bounded length is a configuration", "[parameters][ini]") {
-  const TemporaryFolder folder;
+  const test::FileFolder folder;
   const auto refused = [](const std::string& path) { return error_of([&] { read_ini(path); }); };
   CHECK(refused(folder.path("none.ini")) == folder.path("none.ini") + ": no such file");
   CHECK_THAT(refused(folder.path("")), Contains("a folder, not a file"));

@@ -13,13 +13,15 @@
 #include "platform/ini.h"
 #include "platform/parameter_text.h"
 #include "platform/preparation.h"
-#include "tests/support/temp_dir.h"
+#include "tests/support/input_error.h"
 #include "workloads/error.h"
 
 using namespace dpred;
 using Catch::Matchers::Contains;
 using Catch::Matchers::Equals;
 using Catch::Matchers::StartsWith;
+
+using test::error_of;
 
 namespace {
 
@@ -60,33 +62,6 @@ const std::string complete =
     "ranks = 1\n"            // 31
     "rows = 4096\n";         // 32
 
-class Folder {
- public:
-  std::string path(const std::string& name) const { return (folder_.path() / name).string(); }
-  std::string write(const std::string& name, const std::string& content) const {
-    std::filesystem::create_directories(std::filesystem::path(path(name)).parent_path());
-    std::ofstream(path(name), std::ios::binary) << content;
-    return path(name);
-  }
-
- private:
-  test::TempDir folder_;
-};
-
-/// The message of the InputError that `call` must raise, which has to be one line.
-template <class Call>
-std::string error_of(Call&& call) {
-  try {
-    call();
-  } catch (const InputError& error) {
-    const std::string message = error.what();
-    CHECK(message.find_first_of("\n\r") == std::string::npos);
-    return message;
-  }
-  FAIL("no InputError was raised");
-  return {};
-}
-
 /// `text` with the line that starts with `key` replaced, or taken out where `line` is empty.
 std::string with_line(std::string text, const std::string& key, const std::string& line) {
   const std::size_t at = text.find("\n" + key + " =") + 1;
@@ -97,7 +72,7 @@ std::string with_line(std::string text, const std::string& key, const std::strin
 
 /// What reading `text` says, without the path that it starts with.
 std::string refusal(const std::string& text) {
-  const Folder folder;
+  const test::FileFolder folder;
   const std::string path = folder.write("my.ini", text);
   const std::string message = error_of([&] { read_preset_file(path); });
   REQUIRE_THAT(message, StartsWith(path + ":"));
@@ -111,7 +86,7 @@ std::string refusal(const std::string& key, const std::string& line) {
 }  // namespace
 
 TEST_CASE("a preset file gives every number its place", "[preset_file]") {
-  const Folder folder;
+  const test::FileFolder folder;
   const dram::Preset preset = read_preset_file(folder.write("other.ini", complete));
   CHECK(preset.name == "mine");
   CHECK(preset.source == "data sheet");
@@ -132,7 +107,7 @@ TEST_CASE("a preset file gives every number its place", "[preset_file]") {
 }
 
 TEST_CASE("what a preset file leaves out comes from its base", "[preset_file]") {
-  const Folder folder;
+  const test::FileFolder folder;
   const std::string path = folder.write("slow.ini", "[preset]\nbase = ddr4-3200\n[timings]\ncl = 40\n");
   const dram::Preset preset = read_preset_file(path);
   const dram::Preset& base = dram::find_preset("ddr4-3200");
@@ -243,7 +218,7 @@ TEST_CASE("a preset file without a key or a name of its own is refused", "[prese
   CHECK(refusal("mapping", "") == ": preset.mapping is missing, such as: mapping = Ro Ba Co Bg");
   CHECK_THAT(refusal(""), StartsWith(": timings.clock_mhz is missing"));
 
-  const Folder folder;
+  const test::FileFolder folder;
   const std::string path = folder.write("hbm2.ini", "[preset]\nbase = hbm2\n");
   CHECK(error_of([&] { read_preset_file(path); }) ==
         path + ": 'hbm2' is a preset of the program: give the file's another name, as preset.name");
@@ -286,7 +261,7 @@ TEST_CASE("dram.preset is a name or a file", "[preset_file]") {
 }
 
 TEST_CASE("a file's preset is found beside the configuration that names it", "[preset_file]") {
-  const Folder folder;
+  const test::FileFolder folder;
   folder.write("conf/dram/mine.ini", complete);
   const std::string config = folder.write("conf/run.ini", "[dram]\npreset = dram/mine.ini\n");
   Parameters p;
@@ -306,7 +281,7 @@ TEST_CASE("a file's preset is found beside the configuration that names it", "[p
 }
 
 TEST_CASE("errors of the DRAM's parameters name the file and line that set them", "[preset_file]") {
-  const Folder folder;
+  const test::FileFolder folder;
   const auto refused = [&](const std::string& text) {
     const std::string config = folder.write("run.ini", text);
     Parameters p;
@@ -344,7 +319,7 @@ TEST_CASE("errors of the DRAM's parameters name the file and line that set them"
 }
 
 TEST_CASE("any bytes are either a preset or an InputError with the file's name", "[preset_file]") {
-  const Folder folder;
+  const test::FileFolder folder;
   std::mt19937 random(20250211);
   const auto below = [&](std::size_t n) { return static_cast<std::size_t>(random() % n); };
   int accepted = 0, refused = 0;
