@@ -266,6 +266,49 @@ class CommandRules {
   std::string first_broken_;
 };
 
+/// What a naive model of a channel keeps: open rows, refreshes to come, and the rules, by which it finds the
+/// clock of a command by trying one after another.
+class NaiveBanks {
+ protected:
+  NaiveBanks(const Preset& preset, const CommandRules::Options& options)
+      : preset_(preset), rules_(preset, options), open_(std::size_t{preset.organisation.ranks} * 256, -1) {
+    for (std::uint32_t r = 0; r < preset.organisation.ranks; ++r) {
+      const Clock refi = preset.timings.refi;
+      due_.push_back(options.refreshes ? refi + refi * r / preset.organisation.ranks : dram::Channel::never);
+    }
+  }
+
+  static std::size_t bank_of(const Location& at) {
+    return (std::size_t{at.rank} * 16 + at.bank_group) * 16 + at.bank;
+  }
+
+  /// The refresh of the rank that is due, behind the precharge of all its rows.
+  void refresh(std::uint32_t rank) {
+    Location at;
+    at.rank = rank;
+    const auto first = open_.begin() + rank * 256;
+    if (std::any_of(first, first + 256, [](std::int64_t row) { return row != -1; })) {
+      place({Command::Kind::precharge_all, due_[rank], at});
+    }
+    place({Command::Kind::refresh, due_[rank], at});
+    std::fill(first, first + 256, -1);
+    due_[rank] += preset_.timings.refi;
+  }
+
+  /// Adds a command at the first clock from its own on that the rules allow.
+  Clock place(Command c) {
+    while (!rules_.allows(c))
+      ++c.clock;
+    rules_.add(c);
+    return c.clock;
+  }
+
+  Preset preset_;
+  CommandRules rules_;
+  std::vector<std::int64_t> open_;  ///< row by bank_of(), -1 where none is
+  std::vector<Clock> due_;          ///< next refresh by rank
+};
+
 struct RandomBurst {
   std::uint64_t address;
   bool is_write;

@@ -14,6 +14,7 @@
 using namespace dpred::dram;
 using dpred::test::CommandRules;
 using dpred::test::is_column;
+using dpred::test::NaiveBanks;
 using dpred::test::odd_preset;
 using dpred::test::RandomBurst;
 using dpred::test::RandomBursts;
@@ -253,18 +254,10 @@ void check_random(const Preset& preset, const ControllerSettings& settings, std:
 
 /// The policy of the queue, written again from its description: clock by clock, at most one command in each,
 /// everything looked up anew. Of the model it uses plain data only.
-class TickingScheduler {
+class TickingScheduler : NaiveBanks {
  public:
   TickingScheduler(const Preset& preset, const ControllerSettings& settings)
-      : preset_(preset),
-        settings_(settings),
-        rules_(preset, options(settings)),
-        open_(std::size_t{preset.organisation.ranks} * 256, -1) {
-    for (std::uint32_t r = 0; r < preset.organisation.ranks; ++r) {
-      const Clock refi = preset.timings.refi;
-      due_.push_back(settings.refreshes ? refi + refi * r / preset.organisation.ranks : Channel::never);
-    }
-  }
+      : NaiveBanks(preset, options(settings)), settings_(settings) {}
 
   /// Bursts of the bank in that direction beyond its queue wait in the entry queue.
   bool has_room(const Location& at, bool is_write) const {
@@ -308,10 +301,6 @@ class TickingScheduler {
   static CommandRules::Options options(const ControllerSettings& settings) {
     return {settings.page_policy == PagePolicy::closed, settings.refreshes, false};
   }
-  static std::size_t bank_of(const Location& at) {
-    return (std::size_t{at.rank} * 16 + at.bank_group) * 16 + at.bank;
-  }
-
   /// A read waits for an older write to its address, and the reverse. Two writes keep their order anyway.
   bool held(std::size_t i) const {
     const Burst& b = waiting_[i];
@@ -405,7 +394,7 @@ class TickingScheduler {
       bookings_[burst.number] = {start, start + t.bl / 2, !burst.opened};
       if (settings_.page_policy == PagePolicy::closed) {
         row = -1;
-        add_earliest({Kind::precharge, now_, burst.at});
+        place({Kind::precharge, now_, burst.at});
       }
       waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(c.burst));
       ++served_;
@@ -413,29 +402,7 @@ class TickingScheduler {
     }
   }
 
-  void refresh(std::uint32_t rank) {
-    Location at;
-    at.rank = rank;
-    const auto first = open_.begin() + rank * 256;
-    if (std::any_of(first, first + 256, [](std::int64_t row) { return row != -1; })) {
-      add_earliest({Kind::precharge_all, due_[rank], at});
-    }
-    add_earliest({Kind::refresh, due_[rank], at});
-    std::fill(first, first + 256, -1);
-    due_[rank] += preset_.timings.refi;
-  }
-
-  void add_earliest(Command c) {
-    while (!rules_.allows(c))
-      ++c.clock;
-    rules_.add(c);
-  }
-
-  Preset preset_;
   ControllerSettings settings_;
-  CommandRules rules_;
-  std::vector<std::int64_t> open_;
-  std::vector<Clock> due_;
   std::vector<Burst> waiting_;  ///< by age
   std::vector<Booking> bookings_;
   std::size_t count_ = 0;

@@ -10,6 +10,7 @@
 
 using namespace dpred::dram;
 using dpred::test::CommandRules;
+using dpred::test::NaiveBanks;
 using dpred::test::RandomBurst;
 using dpred::test::RandomBursts;
 using dpred::test::timed_presets;
@@ -43,19 +44,14 @@ constexpr int naive_bookings = 5000;
 
 /// Books by trying clock after clock until no command booked before forbids it. Commands between which there
 /// is a rule keep the order of booking.
-class NaiveChannel {
+class NaiveChannel : NaiveBanks {
  public:
-  NaiveChannel(const Preset& preset, PagePolicy page)
-      : preset_(preset), page_(page), rules_(preset, {}), open_(1024, -1) {
-    for (std::uint32_t r = 0; r < preset.organisation.ranks; ++r) {
-      due_.push_back(preset.timings.refi + preset.timings.refi * r / preset.organisation.ranks);
-    }
-  }
+  NaiveChannel(const Preset& preset, PagePolicy page) : NaiveBanks(preset, {}), page_(page) {}
 
   Booking book(const Location& at, bool is_write, Clock arrival) {
     for (;;) {
       const CommandRules before = rules_;
-      std::int64_t& row = open_[bank_index(at)];
+      std::int64_t& row = open_[bank_of(at)];
       const bool hit = row == at.row;
       if (!hit) {
         if (row != -1) place({Kind::precharge, arrival, at});
@@ -74,32 +70,7 @@ class NaiveChannel {
   }
 
  private:
-  static std::size_t bank_index(const Location& at) { return (at.rank * 16 + at.bank_group) * 16 + at.bank; }
-
-  void refresh(std::uint32_t rank) {
-    Location at;
-    at.rank = rank;
-    const auto first = open_.begin() + rank * 256;
-    if (std::any_of(first, first + 256, [](std::int64_t row) { return row != -1; })) {
-      place({Kind::precharge_all, due_[rank], at});
-    }
-    place({Kind::refresh, due_[rank], at});
-    std::fill(first, first + 256, -1);
-    due_[rank] += preset_.timings.refi;
-  }
-
-  Clock place(Command c) {
-    while (!rules_.allows(c))
-      ++c.clock;
-    rules_.add(c);
-    return c.clock;
-  }
-
-  Preset preset_;
   PagePolicy page_;
-  CommandRules rules_;
-  std::vector<std::int64_t> open_;
-  std::vector<Clock> due_;
 };
 
 }  // namespace
