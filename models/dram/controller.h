@@ -17,6 +17,7 @@ struct ControllerSettings {
   std::uint32_t write_high = 40;    ///< waiting writes at which a drain begins; from 1
   std::uint32_t write_low = 4;      ///< at which it ends if reads wait; below write_high
   std::uint32_t starvation_cap = 1024;  ///< younger bursts that may be served before an older one; from 1
+  std::uint32_t port_entries = 64;      ///< bursts that a four-phase port holds for those queues
 };
 
 /// InputError, starting with the key of the parameter, for settings that don't go together.

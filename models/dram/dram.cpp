@@ -25,7 +25,8 @@ Dram::Dram(const sc_core::sc_module_name& name, const Preset& preset, const std:
     : sc_module(name),
       core_(preset, mapping, channels, settings),
       clock_(preset.timings.clock_mhz, default_femtoseconds_per_unit),
-      shortest_latency_(std::min(preset.timings.cl, preset.timings.cwl) + preset.timings.burst_clocks()) {
+      shortest_latency_(std::min(preset.timings.cl, preset.timings.cwl) + preset.timings.burst_clocks()),
+      ports_(core_.map().channels()) {
   socket.register_b_transport(this, &Dram::b_transport);
   socket.register_nb_transport_fw(this, &Dram::nb_transport_fw);
   socket.register_transport_dbg(this, &Dram::transport_dbg);
@@ -83,7 +84,7 @@ void Dram::book(const tlm::tlm_generic_payload& payload, sc_core::sc_time& delay
 void Dram::settle() {
   bool any = false;
   for (std::uint32_t channel = 0; !core_.preset().ideal && channel < core_.map().channels(); ++channel) {
-    if (core_.waiting(channel) == 0) continue;
+    if (core_.waiting(channel) == 0 && ports_[channel].waiting.empty()) continue;
     any = true;
     if (clock_now() > 0) advance(channel, clock_now() - 1);
   }
@@ -178,18 +179,52 @@ bool Dram::queue_bursts(std::uint32_t slot, Clock arrival) {
   for (; in_flight_[slot].queued < in_flight_[slot].bursts; ++in_flight_[slot].queued) {
     const InFlight& f = in_flight_[slot];
     const Location at = core_.map().decode(core_.map().address_of(f.first_burst + f.queued));
+    const PortBurst burst{at, is_write, f.stream, arrival, std::uint64_t{slot} << 32 | f.queued};
     if (arrival > 0) advance(at.channel, arrival - 1);
-    if (!core_.has_room(at, is_write)) {
-      full_channel_ = at.channel;
+    if (!queue_burst(burst)) {
+      full_ = burst;
       return false;
     }
-    core_.push(at, is_write, arrival, std::uint64_t{slot} << 32 | f.queued, f.stream);
   }
   return true;
 }
 
+bool Dram::queue_burst(const PortBurst& burst) {
+  Port& port = ports_[burst.at.channel];
+  if (port.waiting.empty() && port.free <= burst.arrival && core_.has_room(burst.at, burst.is_write)) {
+    enter(burst, burst.arrival);
+    return true;
+  }
+  if (port.waiting.size() >= core_.settings().port_entries) return false;
+  port.waiting.push_back(burst);
+  return true;
+}
+
+void Dram::enter(const PortBurst& burst, Clock clock) {
+  core_.push(burst.at, burst.is_write, clock, burst.tag, burst.stream);
+  ports_[burst.at.channel].free = clock + 1;
+}
+
+/// Issues all commands up to and at clock `until` and takes bursts from the port until the clock after.
 void Dram::advance(std::uint32_t channel, Clock until) {
-  core_.advance(channel, until, [this](const ServedBurst& burst) { serve(burst); });
+  const auto served = [this](const ServedBurst& burst) { serve(burst); };
+  Port& port = ports_[channel];
+  while (!port.waiting.empty()) {
+    const PortBurst& first = port.waiting.front();
+    const Clock command = core_.next_command(channel);
+    const bool has_room = core_.has_room(first.at, first.is_write);
+    const Clock entry = std::max(first.arrival, port.free);
+    if (has_room && entry <= command) {
+      if (entry > until + 1) return;
+      enter(first, entry);
+      port.waiting.pop_front();
+      continue;
+    }
+    if (command > until) return;
+    core_.advance(channel, command, served);
+    if (!has_room) port.free = std::max(port.free, command + 1);
+  }
+  core_.advance(channel, until, served);
 }
 
 void Dram::serve(const ServedBurst& burst) {
@@ -269,20 +304,27 @@ void Dram::send_responses() {
   }
 }
 
+/// When the next burst of the port, or the one that waits for the port, enters the queues at the earliest.
+Clock Dram::next_entry(std::uint32_t channel) {
+  const Port& port = ports_[channel];
+  const PortBurst& first = port.waiting.empty() ? full_ : port.waiting.front();
+  if (core_.has_room(first.at, first.is_write)) return std::max(first.arrival, port.free);
+  return core_.next_command(channel) + 1;  // a place is free from the clock after the command that empties it
+}
+
 void Dram::plan_next_wake() {
   Clock next = Channel::never;
   if (open_response_ == nullptr && !responses_.empty()) {
     next = std::max(responses_.top().clock, response_free_);
   }
   for (std::uint32_t channel = 0; channel < core_.map().channels(); ++channel) {
-    const Clock command = core_.next_command(channel);
+    Clock command = core_.next_command(channel);
+    if (!ports_[channel].waiting.empty()) command = std::min(command, next_entry(channel));
     if (command != Channel::never) next = std::min(next, command + shortest_latency_);
   }
   if (open_request_ != no_slot) {
-    // A place is free from the clock after the command that empties it.
-    const Clock command = core_.next_command(full_channel_);
-    const bool is_tried = open_request_start_ <= clock_now() && command != Channel::never;
-    next = std::min(next, is_tried ? command + 1 : std::max(open_request_start_, clock_now()));
+    const bool is_tried = open_request_start_ <= clock_now();
+    next = std::min(next, is_tried ? next_entry(full_.at.channel) : open_request_start_);
   }
   if (next >= next_wake_) return;
   next_wake_ = next;

@@ -4,6 +4,7 @@
 #include <tlm_utils/simple_target_socket.h>
 
 #include <cstdint>
+#include <deque>
 #include <queue>
 #include <string>
 #include <systemc>
@@ -22,12 +23,14 @@ namespace dpred::dram {
 /// current time plus the delay) rounded up to a clock, and sets the delay to the end of the last data,
 /// rounded up to a time unit. Calls are served in the order in which they are made (Channel).
 ///
-/// nb_transport puts the bursts into the queues of a reordering controller (Scheduler). END_REQ says that all
-/// of them found a place: as the answer to BEGIN_REQ (TLM_UPDATED, so that an initiator can send several
-/// requests at a time) or, where the annotated start has to be waited for or a queue is full, later.
-/// BEGIN_RESP comes at the end of the last data, one payload at a time; payloads overtake each other unless
-/// they share a burst that one of them writes. Data is read or written burst by burst as they are served.
-/// TLM_COMPLETED answers a BEGIN_REQ that the memory refuses, ignores or, when ideal, serves at once.
+/// nb_transport puts the bursts into the ports of their channels, each of ControllerSettings::port_entries,
+/// from which the queues of a reordering controller (Scheduler) take one a clock, in order, as they have
+/// room. END_REQ says that all of them found a place: as the answer to BEGIN_REQ (TLM_UPDATED, so that an
+/// initiator can send several requests at a time) or, where the annotated start has to be waited for or a
+/// port is full, later. Latencies count from the entry into the queues. BEGIN_RESP comes at the end of the
+/// last data, one payload at a time; payloads overtake each other unless they share a burst that one of them
+/// writes. Data is read or written burst by burst as they are served. TLM_COMPLETED answers a BEGIN_REQ that
+/// the memory refuses, ignores or, when ideal, serves at once.
 ///
 /// Both may be used at the same time; b_transport then goes before those commands of what is queued that are
 /// not in the past.
@@ -59,13 +62,25 @@ class Dram : public sc_core::sc_module {
     tlm::tlm_generic_payload* payload = nullptr;  ///< none: the slot is free
     std::uint64_t first_burst = 0;
     std::uint64_t bursts = 0;
-    std::uint64_t queued = 0;  ///< of the bursts
+    std::uint64_t queued = 0;  ///< of the bursts, in ports too
     std::uint64_t served = 0;
     Clock data_end = 0;
     std::uint8_t stream = 0;
     bool copied = true;                    ///< not elided
     std::uint32_t waits_for = 0;           ///< older payloads whose response has to go first
     std::vector<std::uint32_t> followers;  ///< slots that wait for this one
+  };
+  /// A burst on its way into the queues of its channel.
+  struct PortBurst {
+    Location at;
+    bool is_write;
+    std::uint8_t stream;
+    Clock arrival;
+    std::uint64_t tag;
+  };
+  struct Port {
+    std::deque<PortBurst> waiting;
+    Clock free = 0;  ///< when the queues take the next burst, if they have room
   };
   struct Response {
     Clock clock;
@@ -93,6 +108,8 @@ class Dram : public sc_core::sc_module {
   void keep_order(std::uint32_t slot);
   void complete(std::uint32_t slot);
   bool queue_bursts(std::uint32_t slot, Clock arrival);
+  bool queue_burst(const PortBurst& burst);
+  void enter(const PortBurst& burst, Clock clock);
   void advance(std::uint32_t channel, Clock until);
   void serve(const ServedBurst& burst);
   void settle();
@@ -100,6 +117,7 @@ class Dram : public sc_core::sc_module {
   void continue_request();
   void end_response(const sc_core::sc_time& delay);
   void send_responses();
+  Clock next_entry(std::uint32_t channel);
   void plan_next_wake();
 
   Clock clock_now() const;
@@ -114,12 +132,13 @@ class Dram : public sc_core::sc_module {
   ClockDomain clock_;
   Clock shortest_latency_;  ///< from a column command to the end of its data
 
+  std::vector<Port> ports_;  ///< of each channel
   std::vector<InFlight> in_flight_;
   std::vector<std::uint32_t> free_slots_;
   std::uint32_t long_payloads_ = 0;       ///< in flight, of more than one burst
   std::uint32_t open_request_ = no_slot;  ///< its END_REQ is still to come
   Clock open_request_start_ = 0;
-  std::uint32_t full_channel_ = 0;  ///< what the open request waits for
+  PortBurst full_ = {};  ///< of the open request, once it found its port full
   std::priority_queue<Response> responses_;
   std::uint64_t response_count_ = 0;
   tlm::tlm_generic_payload* open_response_ = nullptr;  ///< its END_RESP is still to come

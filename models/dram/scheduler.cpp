@@ -15,6 +15,11 @@ constexpr std::uint32_t precharge_kind = 2;
 /// Above all ages: at the same clock, column commands go before others.
 constexpr std::uint64_t not_column = std::uint64_t{1} << 63;
 
+template <class Precedence>
+Clock clock_of(Precedence precedence) {
+  return static_cast<Clock>(precedence >> 64);
+}
+
 }  // namespace
 
 Scheduler::Scheduler(Channel& channel, const ControllerSettings& settings)
@@ -33,7 +38,6 @@ void Scheduler::push(const BurstRequest& request) {
     bank.index = index;
     bank.position = static_cast<std::uint32_t>(active_.size());
     active_.emplace_back().bank = index.bank;
-    precedence_.emplace_back();
   }
 
   if (free_.empty()) {
@@ -63,11 +67,9 @@ void Scheduler::push(const BurstRequest& request) {
     return;
   }
   find_candidate(bank);
-  find_clock(bank.position);
-  const Precedence& own = precedence_[bank.position];
-  const Clock clock = std::max(own.clock, free_clock_);
-  if (clock < choice_.clock || (clock == choice_.clock && own.rank < precedence_[choice_.position].rank)) {
-    choice_ = {clock, bank.position};
+  const Precedence own = precedence_of(active_[bank.position]);
+  if (own < precedence_of(active_[choice_.position])) {
+    choice_ = {clock_of(own), bank.position};
   }
 }
 
@@ -133,7 +135,7 @@ void Scheduler::find_candidate(Bank& bank) {
   if (candidate.slot == none) return;
   const Waiting& w = slots_[candidate.slot];
   const bool hit = channel_->is_open(bank.index, w.request.at.row);
-  precedence_[bank.position].rank = hit ? w.age : w.age | not_column;
+  candidate.rank = hit ? w.age : w.age | not_column;
   std::uint32_t kind = column_kind;
   Clock ready = 0;
   if (hit) {
@@ -152,56 +154,41 @@ void Scheduler::find_candidate(Bank& bank) {
   candidate.allowed = bank.index.group * kinds + kind;
 }
 
-/// What holds for all banks of a group until the next command of that kind. Says whether anything changed.
-bool Scheduler::find_allowed() {
+/// What holds for all banks of a group until the next command of that kind.
+void Scheduler::find_allowed() {
   const bool is_write = forced_ == none ? writing_ : slots_[forced_].request.is_write;
   const bool columns = columns_changed_ || is_write != allowed_write_;
-  if (!columns && !activates_changed_) return false;
   for (std::uint32_t group = 0; columns && group < channel_->groups(); ++group)
     allowed_[group * kinds + column_kind] = channel_->column_allowed(group, is_write);
   for (std::uint32_t group = 0; activates_changed_ && group < channel_->groups(); ++group)
     allowed_[group * kinds + activate_kind] = channel_->activate_allowed(group);
   allowed_write_ = is_write;
   columns_changed_ = activates_changed_ = false;
-  return true;
 }
 
-void Scheduler::find_clock(std::size_t position) {
-  const Candidate& candidate = active_[position];
-  precedence_[position].clock = std::max(candidate.ready, allowed_[candidate.allowed]);
-}
-
-/// The earliest, and of those the one of the lowest rank. Which it is can't be predicted, so that two passes
-/// without a branch are faster than one with.
 void Scheduler::choose_among_candidates() {
-  Clock earliest = Channel::never;
-  for (const Precedence& p : precedence_)
-    earliest = std::min(earliest, p.clock);
-  choice_ = {std::max(earliest, free_clock_), 0};
-  if (earliest == Channel::never) return;
-  std::uint64_t lowest = ~std::uint64_t{0};
-  for (std::size_t i = 0; i < precedence_.size(); ++i) {
-    const bool better = precedence_[i].clock <= choice_.clock && precedence_[i].rank < lowest;
-    lowest = better ? precedence_[i].rank : lowest;
-    choice_.position = better ? static_cast<std::uint32_t>(i) : choice_.position;
+  Precedence first = ~Precedence{0};
+  std::uint32_t position = 0;
+  for (std::uint32_t i = 0; i < active_.size(); ++i) {
+    const Precedence own = precedence_of(active_[i]);
+    const bool better = own < first;  // can't be predicted: no branch
+    first = better ? own : first;
+    position = better ? i : position;
   }
+  choice_ = {clock_of(first), position};
 }
 
 void Scheduler::update_candidates() {
-  const bool all_clocks = find_allowed() || all_stale_;
+  find_allowed();
   if (all_stale_) {
     for (const Candidate& candidate : active_)
       find_candidate(banks_[candidate.bank]);
   } else {
     for (const std::uint32_t index : stale_banks_) {
-      const Bank& bank = banks_[index];
-      if (bank.waiting.empty() || !active_[bank.position].stale) continue;
-      find_candidate(banks_[index]);
-      find_clock(bank.position);
+      Bank& bank = banks_[index];
+      if (!bank.waiting.empty() && active_[bank.position].stale) find_candidate(bank);
     }
   }
-  for (std::size_t position = 0; all_clocks && position < active_.size(); ++position)
-    find_clock(position);
   all_stale_ = false;
   stale_banks_.clear();
 }
@@ -275,8 +262,6 @@ void Scheduler::remove(Bank& bank, Slot slot) {
   free_.push_back(slot);
   if (!bank.waiting.empty()) return;
   active_[bank.position] = active_.back();
-  precedence_[bank.position] = precedence_.back();
-  precedence_.pop_back();
   banks_[active_[bank.position].bank].position = bank.position;
   active_.pop_back();
 }

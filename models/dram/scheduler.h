@@ -1,6 +1,7 @@
 // The controller's queue of one DRAM channel: which waiting burst goes next (FR-FCFS).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -91,17 +92,15 @@ class Scheduler {
   /// The next command of a bank.
   struct Candidate {
     Clock ready = Channel::never;  ///< as far as the burst and the bank are concerned
+    std::uint64_t rank = 0;        ///< at the same clock the lower goes first
     std::uint32_t allowed = 0;     ///< index into allowed_: what others have to say
     std::uint32_t bank = 0;
     Slot slot = none;
     Command::Kind kind = Command::Kind::read;
     bool stale = false;  ///< out of date, and its bank is in stale_banks_
   };
-  /// What candidates are compared by.
-  struct Precedence {
-    Clock clock = Channel::never;  ///< the earliest, but for the command bus
-    std::uint64_t rank = 0;        ///< the lower goes first at the same clock
-  };
+  /// What candidates are compared by: the clock above the rank.
+  __extension__ typedef unsigned __int128 Precedence;
   struct Counts {
     std::size_t all = 0;
     std::size_t held = 0;
@@ -128,9 +127,12 @@ class Scheduler {
   void update_candidates();
   void set_direction();
   void set_direction(bool writes);
-  bool find_allowed();
+  void find_allowed();
   void find_candidate(Bank& bank);
-  void find_clock(std::size_t position);
+  Precedence precedence_of(const Candidate& candidate) const {
+    const Clock clock = std::max({candidate.ready, allowed_[candidate.allowed], free_clock_});
+    return Precedence{clock} << 64 | candidate.rank;
+  }
   void choose_among_candidates();
   Done issue();
   void refresh();
@@ -140,9 +142,8 @@ class Scheduler {
   Channel* channel_;
   ControllerSettings settings_;
   std::vector<Bank> banks_;
-  std::vector<Candidate> active_;       ///< one for each bank with bursts waiting, in no order
-  std::vector<Precedence> precedence_;  ///< of each of active_
-  std::vector<Clock> allowed_;          ///< by group and kind: from when on commands to other banks allow one
+  std::vector<Candidate> active_;  ///< one for each bank with bursts waiting, in no order
+  std::vector<Clock> allowed_;     ///< by group and kind: from when on commands to other banks allow one
   std::vector<Waiting> slots_;
   std::vector<Slot> free_;
   Slot oldest_ = none;

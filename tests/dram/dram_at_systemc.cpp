@@ -313,7 +313,7 @@ TEST_CASE("any traffic keeps the base protocol, its bytes and the order at an ad
         std::vector<Order> orders = sent;
         const int channels = seed % 2 == 0 ? 1 : 2;
         ControllerSettings settings;
-        if (seed % 3 == 0) settings = {PagePolicy::closed, true, 1, 0, 2, 1, 4};
+        if (seed % 3 == 0) settings = {PagePolicy::closed, true, 1, 0, 2, 1, 4, seed % 4};
         AtBench bench(find_preset(name), orders, manner, channels, "", settings);
         bench.run();
         CHECK(bench.checker->finish() == none);
@@ -383,30 +383,58 @@ TEST_CASE("elided payloads take the same four phases without their bytes") {
   CHECK(run(true) == run(false));
 }
 
-TEST_CASE("a full queue holds back the end of a request") {
-  // All to one bank, each to another row.
-  std::vector<Order> orders(100);
-  for (std::size_t i = 0; i < orders.size(); ++i) {
-    orders[i].address = i << 20;
-    orders[i].data.resize(64);
+TEST_CASE("a full port holds back the end of a request") {
+  for (const std::uint32_t port_entries : {0u, 5u}) {
+    INFO(port_entries);
+    // All to one bank, each to another row.
+    std::vector<Order> orders(100);
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      orders[i].address = i << 20;
+      orders[i].data.resize(64);
+    }
+    ControllerSettings settings;
+    settings.queue_entries = 4;
+    settings.entry_queue = 2;
+    settings.port_entries = port_entries;
+    Manner manner{1000, false, false, 0, true, 0};
+    manner.one_a_clock = true;
+    AtBench bench(find_preset("ddr4-3200"), orders, manner, 1, "", settings);
+    bench.run();
+    CHECK(bench.checker->finish() == none);
+    std::size_t at_once = 0;
+    std::size_t most_held = 0;
+    for (std::size_t i = 0; i < orders.size(); ++i) {
+      at_once += orders[i].accepted == orders[i].begun;
+      std::size_t held = 1;
+      for (std::size_t j = 0; j < i; ++j)
+        held += orders[j].answered > orders[i].accepted;
+      most_held = std::max(most_held, held);
+    }
+    CHECK(at_once == 6 + port_entries);
+    CHECK(most_held == 7 + port_entries);  // one more is being served
   }
-  ControllerSettings settings;
-  settings.queue_entries = 4;
-  settings.entry_queue = 2;
-  AtBench bench(find_preset("ddr4-3200"), orders, Manner{1000, false, false, 0, true, 0}, 1, "", settings);
+}
+
+TEST_CASE("a port gives its bursts to the queues in order and at most one a clock") {
+  // Two requests of the same clock: the second enters the queues a clock later.
+  std::vector<Order> orders(2);
+  for (Order& order : orders)
+    order.data.resize(64);
+  orders[1].address = std::uint64_t{1} << 20;  // another row of the bank
+  AtBench bench(find_preset("ddr4-3200"), orders);
+  std::vector<Order> one_a_clock = orders;
   bench.run();
-  CHECK(bench.checker->finish() == none);
-  int at_once = 0;
-  std::size_t most_queued = 0;
-  for (std::size_t i = 0; i < orders.size(); ++i) {
-    at_once += orders[i].accepted == orders[i].begun;
-    std::size_t queued = 1;
-    for (std::size_t j = 0; j < i; ++j)
-      queued += orders[j].answered > orders[i].accepted;
-    most_queued = std::max(most_queued, queued);
-  }
-  CHECK(at_once == 6);
-  CHECK(most_queued == 7);  // six wait, one is being served
+  const Statistics together = bench.dram->statistics();
+  const sc_time last = orders[1].answered;
+  CHECK(orders[1].accepted == sc_core::SC_ZERO_TIME);
+
+  Manner manner;
+  manner.one_a_clock = true;
+  AtBench apart(find_preset("ddr4-3200"), one_a_clock, manner);
+  apart.run();
+  CHECK(one_a_clock[1].accepted == sc_time(625, sc_core::SC_PS));
+  CHECK(one_a_clock[1].answered == last);
+  CHECK(apart.dram->statistics().read_latency.mean() == together.read_latency.mean());
 }
 
 TEST_CASE("several requests are taken in one clock") {
