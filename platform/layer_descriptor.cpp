@@ -53,6 +53,8 @@ void visit_fields(Io& io, Descriptor& d) {
     io.byte("code_is_signed", operand->format.values.code_is_signed, 0, 1);
     io.padding(2);
   }
+  io.number("tile_split", d.tile_split, 0, 1);
+  io.number("folded", d.folded, 0, 1);
 }
 
 struct Writer {
@@ -160,6 +162,9 @@ LayerDescriptor LayerDescriptor::from_bytes(const std::array<std::uint8_t, size>
   require(!s.recurrent || s.OH * s.OW == 1, "a recurrent layer has one output position a step");
   require(fits({s.N, s.C, s.H, s.W}) && fits({s.N, s.K, s.OH, s.OW, s.R, s.S, s.channels_per_group()}),
           "the dimensions are too large");
+  require(!d.folded || (s.groups == 1 && s.dilation[0] == 1 && s.dilation[1] == 1 && s.stride[0] > 1 &&
+                        s.stride[0] == s.stride[1]),
+          "a folded layer has one group, no dilation and equal strides above 1");
   require(d.output_channels == 0 || d.output_channels == s.K || 4 * std::int64_t{d.output_channels} == s.K,
           "output_channels is not 0, K or K / 4");
   check_operand(d.activation, true);

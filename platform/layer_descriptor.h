@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/array/array_geometry.h"
 #include "models/codec/codec.h"
 #include "models/codec/stream_layout.h"
 #include "workloads/network.h"
@@ -36,6 +37,9 @@ struct LayerDescriptor {
   OperandDescriptor activation, weight, output;
   std::uint32_t output_channels = 0;  ///< K; K/4 for the gates of an LSTM; 0: the result stays on chip
   std::uint64_t bias_address = 0;     ///< 4 bytes a filter; 0: no bias
+  /// How the array computes it: decided for each layer, so not `best`.
+  TileSplit tile_split = TileSplit::filters;
+  bool folded = false;
 
   StreamRole weight_role() const { return dpred::weight_role(shape); }
   Shape output_shape() const {

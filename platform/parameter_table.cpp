@@ -33,6 +33,14 @@ std::vector<ParameterSpec> all_parameters() {
       integer("array.column_registers", 0, {0, 1024}, "",
               "Registers that let a column of the array run ahead of the slowest one; 0 keeps the columns in "
               "step."),
+      choice("array.tile_split", "filters", {"filters", "windows", "best"},
+             "What the tiles share out: the filters of a set, or the windows of the output; best takes, "
+             "layer by "
+             "layer, what needs fewer cycles."),
+      choice(
+          "array.fold", "off", {"off", "auto"},
+          "Whether a strided layer with fewer channels than lanes is computed as one with more channels and "
+          "stride 1 where that takes fewer steps."),
       integer("array.clock_mhz", 1000, {1, 10000}, "MHz",
               "Clock of the array, of the buffers and of the compression engine."),
 

@@ -155,8 +155,7 @@ std::int64_t PlanCuts::largest_band(std::size_t sections) const {
   for (std::size_t s = 0; s < sections; ++s)
     row += row_bytes(activations_, s);
   const auto input_rows = static_cast<std::int64_t>(buffers_.activation / 2 / row);
-  const std::int64_t kernel = (in_.shape.R - 1) * in_.shape.dilation[0] + 1;
-  const std::int64_t band = (input_rows - kernel) / in_.shape.stride[0] + 1;
+  const std::int64_t band = (input_rows - in_.schedule->window_rows()) / in_.shape.stride[0] + 1;
   return std::clamp<std::int64_t>(band, 1, output_rows_);
 }
 
@@ -172,10 +171,10 @@ Bands PlanCuts::bands_of(std::int64_t size) const {
       const std::int64_t n = row / l.OH;
       const std::int64_t end = std::min(rows.end, (n + 1) * l.OH);
       const std::int64_t first = (row - n * l.OH) * l.stride[0] - l.pad_tblr[0];
-      const std::int64_t last =
-          (end - 1 - n * l.OH) * l.stride[0] - l.pad_tblr[0] + (l.R - 1) * l.dilation[0];
+      const std::int64_t past =
+          (end - 1 - n * l.OH) * l.stride[0] - l.pad_tblr[0] + in_.schedule->window_rows();
       const RowRange input{n * l.H + std::clamp<std::int64_t>(first, 0, l.H),
-                           n * l.H + std::clamp<std::int64_t>(last + 1, 0, l.H)};
+                           n * l.H + std::clamp<std::int64_t>(past, 0, l.H)};
       if (input.rows() > 0) {
         if (!needed.empty() && needed.back().end == input.begin) {
           needed.back().end = input.end;

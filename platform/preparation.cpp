@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "models/dram/address_map.h"
 #include "workloads/error.h"
@@ -16,6 +17,11 @@ constexpr std::uint64_t alignment = 4096;  // streams, tables and biases start o
 WidthRounding width_rounding(const std::string& name) {
   if (name == "even") return WidthRounding::even;
   return name == "pow2" ? WidthRounding::pow2 : WidthRounding::any;
+}
+
+TileSplit tile_split(const std::string& name) {
+  if (name == "windows") return TileSplit::windows;
+  return name == "best" ? TileSplit::best : TileSplit::filters;
 }
 
 }  // namespace
@@ -51,6 +57,8 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
   // Columns that all take the same time have nothing to wait for.
   if (design->activation == WidthSource::brick)
     geometry.column_registers = p.integer("array.column_registers");
+  geometry.tile_split = tile_split(p.text("array.tile_split"));
+  geometry.fold = p.text("array.fold") == "auto";
   clock_mhz = unsigned_of("array.clock_mhz");
 
   codec = &find_codec(p.text("codec.name"));
@@ -85,8 +93,8 @@ TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOp
       coded(codec.plan({layout, profile.format, widths, codec_options})),
       raw(find_codec("raw").plan({layout, profile.format, widths, codec_options})) {}
 
-Preparation::Preparation(const Network& network, const DesignPoint& point)
-    : network_(network), point_(point) {
+Preparation::Preparation(const Network& network, const DesignPoint& point, std::shared_ptr<BrickMaps> maps)
+    : network_(network), point_(point), maps_(std::move(maps)) {
   allocate(network.layers.size() * LayerDescriptor::size);
   layers_.reserve(network.layers.size());
   for (const Layer& layer : network.layers)
@@ -165,8 +173,23 @@ void Preparation::prepare(const Layer& layer) {
   if (!layer.bias.empty()) descriptor.bias_address = allocate(4 * static_cast<std::uint64_t>(shape.K));
 
   const LayerPrecision precision{network_.bits, input.stream->profile.width, weight.stream->profile.width};
+  if (point_.design->activation == WidthSource::brick) {
+    prepared.activation_bricks = maps_->of(*input.stream->tensor, input.stream->profile.format,
+                                           activation_bricks(shape, point_.geometry));
+  }
+  if (point_.design->weight == WidthSource::brick) {
+    prepared.weight_bricks = maps_->of(*weight.stream->tensor, weight.stream->profile.format,
+                                       weight_bricks(shape, point_.geometry));
+  }
+  ArrayGeometry geometry = point_.geometry;
+  if (geometry.tile_split == TileSplit::best) {
+    geometry.tile_split = best_tile_split(*point_.design, geometry, shape, precision,
+                                          prepared.activation_bricks.get(), prepared.weight_bricks.get());
+  }
   prepared.schedule =
-      std::make_unique<LayerSchedule>(*point_.design, point_.geometry, shape, precision, nullptr, nullptr);
+      std::make_unique<LayerSchedule>(*point_.design, geometry, shape, precision, nullptr, nullptr);
+  descriptor.tile_split = geometry.tile_split;
+  descriptor.folded = prepared.schedule->is_folded();
 
   StoredTensor* output = nullptr;
   if (!layer.output.empty()) {
@@ -203,14 +226,6 @@ void Preparation::prepare(const Layer& layer) {
   prepared.traffic = traffic_of(prepared.plan, prepared.streams, point_.burst_bytes);
   prepared.raw_traffic = traffic_of(prepared.plan, prepared.raw_streams, point_.burst_bytes);
 
-  if (point_.design->activation == WidthSource::brick) {
-    prepared.activation_bricks = std::make_unique<BrickMap>(activation_bricks(shape, point_.geometry.lanes));
-    prepared.activation_bricks->absorb(*input.stream->tensor, input.stream->profile.format);
-  }
-  if (point_.design->weight == WidthSource::brick) {
-    prepared.weight_bricks = std::make_unique<BrickMap>(weight_bricks(shape, point_.geometry.lanes));
-    prepared.weight_bricks->absorb(*weight.stream->tensor, weight.stream->profile.format);
-  }
   layers_.push_back(std::move(prepared));
 }
 

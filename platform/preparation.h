@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/array/brick_maps.h"
 #include "models/array/layer_schedule.h"
 #include "models/codec/codec.h"
 #include "models/codec/stream_directory.h"
@@ -76,14 +77,16 @@ struct PreparedLayer {
   Plan plan;
   Traffic traffic;      ///< closed form
   Traffic raw_traffic;  ///< the same plan with every tensor uncompressed
-  std::unique_ptr<BrickMap> activation_bricks, weight_bricks;  ///< null where the design needs none
+  std::shared_ptr<const BrickMap> activation_bricks, weight_bricks;  ///< null where the design needs none
   bool coded_output() const { return output != nullptr && output->directory->plan().has_table(); }
 };
 
 class Preparation {
  public:
-  /// The network must outlive it. InputError if a layer has no plan that fits the buffers.
-  Preparation(const Network& network, const DesignPoint& point);
+  /// The network must outlive it. Preparations of one network that are given the same maps find each map
+  /// once. InputError if a layer has no plan that fits the buffers.
+  Preparation(const Network& network, const DesignPoint& point,
+              std::shared_ptr<BrickMaps> maps = std::make_shared<BrickMaps>());
   Preparation(const Preparation&) = delete;
   Preparation& operator=(const Preparation&) = delete;
 
@@ -105,6 +108,7 @@ class Preparation {
 
   const Network& network_;
   const DesignPoint& point_;
+  std::shared_ptr<BrickMaps> maps_;
   std::uint64_t next_address_ = 0;
   std::map<std::pair<std::string, StreamRole>, std::unique_ptr<TensorStream>> streams_;
   std::map<std::pair<std::string, StreamRole>, StoredTensor*> places_;

@@ -89,6 +89,8 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   values.precision = {layer.activation.format.values.bits, layer.activation.width, layer.weight.width};
   values.activation_format = layer.activation.format.values;
   values.weight_format = layer.weight.format.values;
+  values.tile_split = layer.tile_split;
+  values.folded = layer.folded;
   values.activation_layout = &model_->streams.activation->layout();
   values.weight_layout = &model_->streams.weight->layout();
   values.results = layer.output_channels > 0 ? model_->results : nullptr;

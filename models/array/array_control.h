@@ -14,6 +14,8 @@ struct ArrayLayer {
   LayerShape shape;
   LayerPrecision precision;
   ValueFormat activation_format, weight_format;
+  TileSplit tile_split = TileSplit::filters;  ///< decided: not `best`
+  bool folded = false;
   const StreamLayout* activation_layout = nullptr;
   const StreamLayout* weight_layout = nullptr;
   /// Data elided: the widths of all bricks, found beforehand. Null: found from the values that arrive.

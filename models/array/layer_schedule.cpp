@@ -1,34 +1,65 @@
 #include "models/array/layer_schedule.h"
 
 #include <algorithm>
+#include <numeric>
+#include <optional>
+#include <stdexcept>
 
+#include "models/array/column_clock.h"
+#include "models/array/fold.h"
+#include "models/array/pallet_widths.h"
 #include "workloads/divide_up.h"
 
 namespace dpred {
 
-std::int64_t ArrayGeometry::columns_of(const ComputeDesign& design, int bits) const {
-  if (columns != 0) return columns;
-  return design.serial_activations() ? bits / bits_per_cycle : 1;
+namespace {
+
+/// Sum of a[i] * b[i]. Times of steps are small; blocks keep the sum of products in 32 bits, which
+/// vectorises.
+std::uint64_t sum_of_products(const std::uint8_t* a, const std::uint8_t* b, std::size_t count) {
+  constexpr std::size_t block = std::size_t{1} << 16;
+  std::uint64_t sum = 0;
+  for (std::size_t begin = 0; begin < count; begin += block) {
+    const std::size_t end = std::min(begin + block, count);
+    std::uint32_t part = 0;
+    for (std::size_t i = begin; i < end; ++i)
+      part += std::uint32_t{a[i]} * b[i];
+    sum += part;
+  }
+  return sum;
 }
 
-std::int64_t ArrayGeometry::rows_of(const ComputeDesign& design, int bits) const {
-  return design.serial_weights() ? rows * bits : rows;
+std::uint64_t sum_of(const std::vector<std::uint8_t>& values) {
+  return std::accumulate(values.begin(), values.end(), std::uint64_t{0});
 }
 
-/// What runs on its own clockwork: the whole array, or one tile of a depthwise layer.
+void check_map(const BrickMap* map, const BrickShape& shape) {
+  if (map != nullptr && map->shape() != shape) throw std::invalid_argument("a brick map of another layer");
+}
+
+}  // namespace
+
+/// What runs on clockworks of its own: the array with one filter set, or one tile of a depthwise layer. Where
+/// tiles take pallets in turns, each has a clock.
 struct LayerSchedule::Tile {
-  std::int64_t brick = 0;                  ///< first brick of a position that it reads
-  std::int64_t bricks = 1;                 ///< consecutive bricks: a step each
-  std::vector<std::uint16_t> weight_time;  ///< of each step of a window
-  std::vector<std::uint64_t> column_end;   ///< end of each column's last step
-  std::vector<std::uint64_t> step_end;     ///< ring of E for the last k + 1 steps
-  std::uint64_t steps = 0;
-  std::uint64_t end = 0;  ///< E of the last step: the end of the last unit
+  std::size_t member = 0;                 ///< of the times: which filter set
+  std::vector<std::uint8_t> weight_time;  ///< of each step of a window
+  std::vector<ColumnClock> clocks;
+  std::uint64_t end = 0;  ///< of the last unit, on the slowest clock
 };
 
-struct LayerSchedule::SetTimes {
+/// The bricks that some tiles read at each position.
+struct LayerSchedule::BrickRange {
+  std::int64_t brick = 0, bricks = 1;
+  std::optional<PalletWidths> widths;  ///< in lock step
   std::vector<Tile> tiles;
-  std::vector<std::uint64_t> unit_end;
+};
+
+/// Filter sets that read the same bricks advance together, so that each pallet is looked at once.
+struct LayerSchedule::Times {
+  std::vector<BrickRange> ranges;
+  std::vector<std::vector<std::uint64_t>> unit_end;  ///< by member, then by unit
+  std::vector<std::uint8_t> step_time;
 };
 
 LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& geometry,
@@ -36,134 +67,112 @@ LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& g
                              const BrickMap* activations, const BrickMap* weights)
     : design_(design),
       geometry_(geometry),
-      layer_(layer),
+      layer_(folds(layer, geometry) ? folded(layer) : layer),
       precision_(precision),
-      activations_(activations),
-      weights_(weights),
+      activations_(design.activation == WidthSource::brick ? activations : nullptr),
+      weights_(design.weight == WidthSource::brick ? weights : nullptr),
       columns_(geometry.columns_of(design, precision.bits)),
       rows_(geometry.rows_of(design, precision.bits)),
+      is_folded_(folds(layer, geometry)),
+      window_rows_(is_folded_ ? layer_.R * layer.stride[0] : (layer.R - 1) * layer.dilation[0] + 1),
       single_window_(layer.OH * layer.OW == 1 && (layer.recurrent || layer.N == 1)),
       units_(single_window_ ? layer.N : divide_up(layer.N * layer.OH * layer.OW, columns_)) {
+  if (geometry.tile_split == TileSplit::best)
+    throw std::invalid_argument("the split of tiles is not decided");
+  check_map(activations_, activation_bricks(layer, geometry).shape);
+  check_map(weights_, weight_bricks(layer, geometry).shape);
+  const bool in_turns = geometry.tile_split == TileSplit::windows && !layer.depthwise() && !single_window_;
+  turns_ = in_turns ? geometry.tiles : 1;
+  sets_ = layer.depthwise() ? depthwise_sets(layer, geometry.lanes, rows_, geometry.tiles)
+                            : filter_sets(layer, in_turns ? rows_ : rows_ * geometry.tiles);
+  times_.resize(sets_.size());
   for (int width = 0; width <= precision.bits + 1; ++width) {
-    const std::int64_t bits = design.activation == WidthSource::none     ? 1
-                              : design.activation == WidthSource::tensor ? rounded(precision.activation_width)
-                                                                         : rounded(std::max(width, 1));
-    const std::int64_t per_cycle = design.serial_activations() ? geometry.bits_per_cycle : 1;
-    activation_time_.push_back(static_cast<std::uint16_t>(divide_up(bits, per_cycle)));
+    const int bits = design.activation == WidthSource::none     ? 1
+                     : design.activation == WidthSource::tensor ? precision.activation_width
+                                                                : std::max(width, 1);
+    const std::int64_t cycles =
+        design.serial_activations()
+            ? divide_up<std::int64_t>(geometry.rounded(bits, precision.bits), geometry.bits_per_cycle)
+            : 1;
+    activation_time_.push_back(static_cast<std::uint8_t>(cycles));
   }
-  sets_ = make_sets(layer);
-  std::int64_t schedules = 0;
-  for (const FilterSet& set : sets_)
-    schedules = std::max(schedules, set.schedule + 1);
-  times_.resize(static_cast<std::size_t>(schedules));
 }
 
 LayerSchedule::~LayerSchedule() = default;
 
-int LayerSchedule::rounded(int width) const {
-  int up = width;
-  if (geometry_.widths == WidthRounding::even) {
-    up += up % 2;
-  } else if (geometry_.widths == WidthRounding::pow2) {
-    for (up = 1; up < width;)
-      up *= 2;
-  }
-  return std::min(up, precision_.bits + 1);
-}
-
-std::vector<FilterSet> LayerSchedule::make_sets(const LayerShape& layer) const {
-  std::vector<FilterSet> sets;
+LayerSchedule::Place LayerSchedule::place_of(std::int64_t set) const {
+  const auto s = static_cast<std::size_t>(set);
   const bool weights_differ = design_.weight == WidthSource::brick;
-  if (!layer.depthwise()) {
-    const std::int64_t size = rows_ * geometry_.tiles;
-    for (std::int64_t g = 0; g < layer.groups; ++g) {
-      const std::int64_t end = (g + 1) * layer.filters_per_group();
-      for (std::int64_t k = g * layer.filters_per_group(); k < end; k += size) {
-        FilterSet set;
-        set.filter_begin = k;
-        set.filter_end = std::min(k + size, end);
-        set.channel_begin = g * layer.channels_per_group();
-        set.channel_end = set.channel_begin + layer.channels_per_group();
-        set.schedule = weights_differ ? static_cast<std::int64_t>(sets.size()) : g;
-        sets.push_back(set);
-      }
-    }
-    return sets;
+  if (layer_.depthwise()) {
+    // The passes over the channels differ only in the weights.
+    const std::size_t pass = sets_.size() / static_cast<std::size_t>(layer_.K / layer_.C);
+    return {weights_differ ? s : s % pass, 0};
   }
-  // Units of channels, brick by brick, then dealt over the tiles in order.
-  const std::int64_t unit = std::min(geometry_.lanes, rows_);
-  std::vector<std::int64_t> unit_begin;
-  for (std::int64_t brick = 0; brick < layer.C; brick += geometry_.lanes) {
-    const std::int64_t brick_end = std::min(brick + geometry_.lanes, layer.C);
-    for (std::int64_t c = brick; c < brick_end; c += unit)
-      unit_begin.push_back(c);
-  }
-  unit_begin.push_back(layer.C);
-  const auto units = static_cast<std::int64_t>(unit_begin.size()) - 1;
-  const std::int64_t multiplier = layer.K / layer.C;
-  for (std::int64_t pass = 0; pass < multiplier; ++pass) {
-    for (std::int64_t u = 0; u < units; u += geometry_.tiles) {
-      FilterSet set;
-      set.channel_begin = unit_begin[static_cast<std::size_t>(u)];
-      set.channel_end = unit_begin[static_cast<std::size_t>(std::min(u + geometry_.tiles, units))];
-      set.filter_begin = set.channel_begin * multiplier + pass;
-      set.filter_end = (set.channel_end - 1) * multiplier + pass + 1;
-      set.filter_step = multiplier;
-      set.schedule = weights_differ ? static_cast<std::int64_t>(sets.size()) : u / geometry_.tiles;
-      sets.push_back(set);
-    }
-  }
-  return sets;
+  const std::size_t group = sets_.size() / static_cast<std::size_t>(layer_.groups);
+  return {s / group, weights_differ ? s % group : 0};
 }
 
-LayerSchedule::Tile LayerSchedule::make_tile(std::int64_t brick, std::int64_t bricks,
+LayerSchedule::BrickRange LayerSchedule::make_range(std::int64_t brick, std::int64_t bricks) const {
+  BrickRange range;
+  range.brick = brick;
+  range.bricks = bricks;
+  if (activations_ != nullptr && geometry_.column_registers == 0 && !single_window_)
+    range.widths.emplace(layer_, columns_, *activations_, brick, bricks);
+  return range;
+}
+
+LayerSchedule::Tile LayerSchedule::make_tile(std::int64_t bricks,
                                              const std::vector<std::int64_t>& filters) const {
   Tile tile;
-  tile.brick = brick;
-  tile.bricks = bricks;
-  tile.column_end.assign(static_cast<std::size_t>(columns_), 0);
-  tile.step_end.assign(static_cast<std::size_t>(geometry_.column_registers + 1), 0);
+  const bool lock_step = geometry_.column_registers == 0 || activations_ == nullptr;
+  const auto clocks = static_cast<std::size_t>(std::min(turns_, units_));
+  if (!single_window_)
+    tile.clocks.assign(clocks, ColumnClock(lock_step ? 0 : columns_, geometry_.column_registers));
+  const auto rounded = [&](int width) {
+    return static_cast<std::uint8_t>(geometry_.rounded(width, precision_.bits));
+  };
   const std::int64_t taps = layer_.R * layer_.S;
-  const int tensor_factor = design_.weight == WidthSource::tensor ? rounded(precision_.weight_width) : 1;
-  tile.weight_time.assign(static_cast<std::size_t>(taps * bricks), static_cast<std::uint16_t>(tensor_factor));
-  if (design_.weight == WidthSource::brick) {
-    std::vector<std::uint8_t> widest(static_cast<std::size_t>(taps * bricks), 1);
-    for (const std::int64_t k : filters) {
-      const std::uint8_t* widths = weights_->at(k * taps);  // a filter's taps and bricks are consecutive
-      for (std::size_t i = 0; i < widest.size(); ++i)
-        widest[i] = std::max(widest[i], widths[i]);
-    }
-    for (std::size_t i = 0; i < widest.size(); ++i) {
-      tile.weight_time[i] = static_cast<std::uint16_t>(rounded(widest[i]));
-    }
+  tile.weight_time.assign(static_cast<std::size_t>(taps * bricks),
+                          design_.weight == WidthSource::tensor ? rounded(precision_.weight_width) : 1);
+  if (design_.weight != WidthSource::brick) return tile;
+  for (const std::int64_t k : filters) {
+    const std::uint8_t* widths = weights_->at(k * taps);  // a filter's taps and bricks are consecutive
+    for (std::size_t i = 0; i < tile.weight_time.size(); ++i)
+      tile.weight_time[i] = std::max(tile.weight_time[i], widths[i]);
   }
+  for (std::uint8_t& time : tile.weight_time)
+    time = rounded(time);
   return tile;
 }
 
-std::unique_ptr<LayerSchedule::SetTimes> LayerSchedule::make_times(const FilterSet& set) const {
-  auto times = std::make_unique<SetTimes>();
-  std::vector<std::int64_t> filters;
-  if (!layer_.depthwise()) {
-    for (std::int64_t k = set.filter_begin; k < set.filter_end; ++k)
-      filters.push_back(k);
-    const std::int64_t bricks = divide_up(layer_.channels_per_group(), geometry_.lanes);
-    const std::int64_t group = set.channel_begin / layer_.channels_per_group();
-    times->tiles.push_back(make_tile(group * bricks, bricks, filters));
+/// The times of the set and of all that are kept with it.
+std::unique_ptr<LayerSchedule::Times> LayerSchedule::make_times(std::int64_t set) const {
+  auto times = std::make_unique<Times>();
+  if (layer_.depthwise()) {
+    for (const ChannelUnit& unit :
+         units_of(layer_, sets_[static_cast<std::size_t>(set)], geometry_.lanes, rows_)) {
+      const bool same_brick = !times->ranges.empty() && times->ranges.back().brick == unit.brick;
+      if (!same_brick) times->ranges.push_back(make_range(unit.brick, 1));
+      // Tiles that take the same brick at the same weight times run alike: one stands for them.
+      if (same_brick && design_.weight != WidthSource::brick) continue;
+      times->ranges.back().tiles.push_back(make_tile(1, unit.filters));
+    }
+    times->unit_end.resize(1);
     return times;
   }
-  const std::int64_t unit = std::min(geometry_.lanes, rows_);
-  for (std::int64_t c = set.channel_begin; c < set.channel_end;) {
-    const std::int64_t brick = c / geometry_.lanes;
-    const std::int64_t end = std::min({c + unit, (brick + 1) * geometry_.lanes, layer_.C});
-    filters.clear();
-    const std::int64_t pass = set.filter_begin % set.filter_step;
-    for (std::int64_t channel = c; channel < end; ++channel)
-      filters.push_back(channel * set.filter_step + pass);
-    // Tiles that take the same brick at the same weight times run alike: one stands for them.
-    const bool alike =
-        !times->tiles.empty() && design_.weight != WidthSource::brick && times->tiles.back().brick == brick;
-    if (!alike) times->tiles.push_back(make_tile(brick, 1, filters));
-    c = end;
+  const std::int64_t bricks = divide_up(layer_.channels_per_group(), geometry_.lanes);
+  const std::size_t index = place_of(set).times;
+  times->ranges.push_back(make_range(static_cast<std::int64_t>(index) * bricks, bricks));
+  const std::size_t group = sets_.size() / static_cast<std::size_t>(layer_.groups);
+  for (std::size_t s = index * group; s < (index + 1) * group; ++s) {
+    const Place place = place_of(static_cast<std::int64_t>(s));
+    if (place.member < times->unit_end.size()) break;  // all take the same time
+    std::vector<std::int64_t> filters(static_cast<std::size_t>(sets_[s].filter_end - sets_[s].filter_begin));
+    std::iota(filters.begin(), filters.end(), sets_[s].filter_begin);
+    Tile tile = make_tile(bricks, filters);
+    tile.member = place.member;
+    times->ranges.back().tiles.push_back(std::move(tile));
+    times->unit_end.emplace_back();
   }
   return times;
 }
@@ -181,11 +190,12 @@ std::int64_t LayerSchedule::rows_in_units(std::int64_t units) const {
 
 std::uint64_t LayerSchedule::end(std::int64_t set, std::int64_t units) {
   if (units == 0) return 0;
-  const FilterSet& filters = sets_[static_cast<std::size_t>(set)];
-  std::unique_ptr<SetTimes>& times = times_[static_cast<std::size_t>(filters.schedule)];
-  if (!times) times = make_times(filters);
+  const Place place = place_of(set);
+  std::unique_ptr<Times>& times = times_[place.times];
+  if (!times) times = make_times(set);
+  if (design_.activation != WidthSource::brick) return equal_units(*times, place.member, units);
   advance(*times, units);
-  return times->unit_end[static_cast<std::size_t>(units - 1)];
+  return times->unit_end[place.member][static_cast<std::size_t>(units - 1)];
 }
 
 std::uint64_t LayerSchedule::total() {
@@ -195,96 +205,94 @@ std::uint64_t LayerSchedule::total() {
   return cycles;
 }
 
-void LayerSchedule::advance(SetTimes& times, std::int64_t units) {
-  for (auto unit = static_cast<std::int64_t>(times.unit_end.size()); unit < units; ++unit) {
-    std::uint64_t slowest = 0;
-    for (Tile& tile : times.tiles) {
-      if (single_window_) {
-        run_single_window(tile, unit);
-      } else {
-        run_pallet(tile, unit);
-      }
-      slowest = std::max(slowest, tile.end);
+/// Where no width is found at run time, all units take the same time, and columns have nothing to wait for.
+std::uint64_t LayerSchedule::equal_units(const Times& times, std::size_t member, std::int64_t units) const {
+  std::uint64_t slowest = 0;
+  for (const BrickRange& range : times.ranges) {
+    for (const Tile& tile : range.tiles) {
+      if (tile.member != member) continue;
+      const std::uint64_t unit =
+          single_window_ ? deal(range, tile, 0) : sum_of(tile.weight_time) * activation_time_.front();
+      slowest = std::max(slowest, unit);
     }
-    times.unit_end.push_back(slowest);
+  }
+  return slowest * static_cast<std::uint64_t>(divide_up(units, turns_));
+}
+
+void LayerSchedule::advance(Times& times, std::int64_t units) const {
+  for (auto unit = static_cast<std::int64_t>(times.unit_end.front().size()); unit < units; ++unit) {
+    for (std::vector<std::uint64_t>& ends : times.unit_end)
+      ends.push_back(0);
+    for (BrickRange& range : times.ranges) {
+      if (!single_window_) run_pallet(range, unit, times.step_time);
+      for (Tile& tile : range.tiles) {
+        if (single_window_) tile.end += deal(range, tile, unit);
+        std::uint64_t& end = times.unit_end[tile.member].back();
+        end = std::max(end, tile.end);
+      }
+    }
   }
 }
 
-void LayerSchedule::run_pallet(Tile& tile, std::int64_t pallet) {
-  const std::int64_t windows = layer_.N * layer_.OH * layer_.OW;
-  const std::int64_t first = pallet * columns_;
-  const std::int64_t present = std::min(columns_, windows - first);
-  if (design_.activation != WidthSource::brick) {
-    // All columns take the same time, so synchronisation costs nothing, whatever the registers.
-    std::uint64_t cycles = 0;
-    for (const std::uint16_t factor : tile.weight_time)
-      cycles += factor;
-    tile.end += cycles * activation_time_.front();
-    return;
+void LayerSchedule::run_pallet(BrickRange& range, std::int64_t pallet,
+                               std::vector<std::uint8_t>& step_time) const {
+  if (range.widths) {
+    const std::vector<std::uint8_t>& widths = range.widths->of(pallet);
+    step_time.resize(widths.size());
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      step_time[i] = activation_time_[widths[i]];
   }
+  for (Tile& tile : range.tiles) {
+    ColumnClock& clock = tile.clocks[static_cast<std::size_t>(pallet) % tile.clocks.size()];
+    if (range.widths) {
+      clock.run(sum_of_products(step_time.data(), tile.weight_time.data(), step_time.size()));
+    } else {
+      run_with_registers(range, tile, clock, pallet);
+    }
+    tile.end = std::max(tile.end, clock.end());
+  }
+}
 
+void LayerSchedule::run_with_registers(const BrickRange& range, const Tile& tile, ColumnClock& clock,
+                                       std::int64_t pallet) const {
   struct Window {
     std::int64_t plane, y, x;  ///< of the window's first tap; y and x may lie in the padding
   };
-  std::vector<Window> window(static_cast<std::size_t>(present));
+  const std::int64_t first = pallet * columns_;
+  const std::int64_t present = std::min(columns_, layer_.N * layer_.OH * layer_.OW - first);
+  std::vector<Window> windows(static_cast<std::size_t>(present));
   for (std::int64_t j = 0; j < present; ++j) {
     const std::int64_t index = first + j;
     const std::int64_t n = index / (layer_.OH * layer_.OW);
     const std::int64_t oy = index / layer_.OW % layer_.OH;
     const std::int64_t ox = index % layer_.OW;
-    window[static_cast<std::size_t>(j)] = {n * layer_.H, oy * layer_.stride[0] - layer_.pad_tblr[0],
-                                           ox * layer_.stride[1] - layer_.pad_tblr[2]};
+    windows[static_cast<std::size_t>(j)] = {n * layer_.H, oy * layer_.stride[0] - layer_.pad_tblr[0],
+                                            ox * layer_.stride[1] - layer_.pad_tblr[2]};
   }
-  const std::vector<std::uint8_t> padding(static_cast<std::size_t>(tile.bricks), 1);
-  std::vector<const std::uint8_t*> widths(static_cast<std::size_t>(present));
-  const auto k = static_cast<std::uint64_t>(geometry_.column_registers);
-  const std::uint16_t* weight_time = tile.weight_time.data();
-  const std::uint8_t* map = activations_->at(0) + tile.brick;
+  const std::vector<std::uint8_t> padding(static_cast<std::size_t>(range.bricks), 1);
+  std::vector<const std::uint8_t*> widths(windows.size());
+  const std::uint8_t* weight_time = tile.weight_time.data();
+  const std::uint8_t* map = activations_->at(0) + range.brick;
   const std::int64_t bricks_per_position = activations_->shape().bricks();  // divides: not for every window
-
   for (std::int64_t r = 0; r < layer_.R; ++r) {
-    for (std::int64_t s = 0; s < layer_.S; ++s, weight_time += tile.bricks) {
+    for (std::int64_t s = 0; s < layer_.S; ++s, weight_time += range.bricks) {
       for (std::size_t j = 0; j < widths.size(); ++j) {
-        const std::int64_t y = window[j].y + r * layer_.dilation[0];
-        const std::int64_t x = window[j].x + s * layer_.dilation[1];
+        const std::int64_t y = windows[j].y + r * layer_.dilation[0];
+        const std::int64_t x = windows[j].x + s * layer_.dilation[1];
         const bool inside = y >= 0 && y < layer_.H && x >= 0 && x < layer_.W;
         widths[j] =
-            inside ? map + ((window[j].plane + y) * layer_.W + x) * bricks_per_position : padding.data();
+            inside ? map + ((windows[j].plane + y) * layer_.W + x) * bricks_per_position : padding.data();
       }
-      if (k == 0) {
-        // Lock step: a step takes the time of its widest column.
-        for (std::int64_t b = 0; b < tile.bricks; ++b) {
-          std::uint8_t width = 1;
-          for (const std::uint8_t* column : widths)
-            width = std::max(width, column[b]);
-          tile.end += std::uint64_t{activation_time_[width]} * weight_time[b];
-        }
-        continue;
-      }
-      for (std::int64_t b = 0; b < tile.bricks; ++b, ++tile.steps) {
-        // E[n-1-k] stands where E[n] will be written: the ring holds k + 1 steps.
-        std::uint64_t& step_end = tile.step_end[tile.steps % (k + 1)];
-        std::uint64_t slowest = tile.end;
-        for (std::size_t j = 0; j < widths.size(); ++j) {
-          const std::uint64_t time = std::uint64_t{activation_time_[widths[j][b]]} * weight_time[b];
-          tile.column_end[j] = std::max(tile.column_end[j], step_end) + time;
-          slowest = std::max(slowest, tile.column_end[j]);
-        }
-        step_end = slowest;
-        tile.end = slowest;
-      }
+      clock.run(widths, range.bricks, activation_time_.data(), weight_time);
     }
   }
 }
 
-/// One output position: its steps are dealt over the columns, one started each II cycles.
-void LayerSchedule::run_single_window(Tile& tile, std::int64_t n) {
-  const std::vector<std::uint8_t> padding(static_cast<std::size_t>(tile.bricks), 1);
-  std::fill(tile.column_end.begin(), tile.column_end.end(), 0);
-  std::uint64_t start = 0;
-  std::uint64_t interval = 0;
-  std::uint64_t last = 0;
-  std::size_t step = 0;
+/// Cycles of step n of a recurrent layer, or of the one window: the columns start empty.
+std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std::int64_t n) const {
+  const std::vector<std::uint8_t> padding(static_cast<std::size_t>(range.bricks), 1);
+  const std::uint8_t* weight_time = tile.weight_time.data();
+  DealtSteps steps(columns_);
   for (std::int64_t r = 0; r < layer_.R; ++r) {
     for (std::int64_t s = 0; s < layer_.S; ++s) {
       const std::int64_t y = r * layer_.dilation[0] - layer_.pad_tblr[0];
@@ -292,18 +300,24 @@ void LayerSchedule::run_single_window(Tile& tile, std::int64_t n) {
       const bool inside = y >= 0 && y < layer_.H && x >= 0 && x < layer_.W;
       // Without a map the widths are not part of the time: any row serves.
       const std::uint8_t* widths = inside && activations_ != nullptr
-                                       ? activations_->at((n * layer_.H + y) * layer_.W + x) + tile.brick
+                                       ? activations_->at((n * layer_.H + y) * layer_.W + x) + range.brick
                                        : padding.data();
-      for (std::int64_t b = 0; b < tile.bricks; ++b, ++step) {
-        std::uint64_t& column = tile.column_end[step % tile.column_end.size()];
-        start = std::max(start + interval, column);
-        column = start + std::uint64_t{activation_time_[widths[b]]} * tile.weight_time[step];
-        interval = tile.weight_time[step];
-        last = std::max(last, column);
-      }
+      for (std::int64_t b = 0; b < range.bricks; ++b)
+        steps.step(activation_time_[widths[b]], *weight_time++);
     }
   }
-  tile.end += last;
+  return steps.end();
+}
+
+TileSplit best_tile_split(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
+                          const LayerPrecision& precision, const BrickMap* activations,
+                          const BrickMap* weights) {
+  const auto cycles = [&](TileSplit split) {
+    ArrayGeometry decided = geometry;
+    decided.tile_split = split;
+    return LayerSchedule(design, decided, layer, precision, activations, weights).total();
+  };
+  return cycles(TileSplit::windows) < cycles(TileSplit::filters) ? TileSplit::windows : TileSplit::filters;
 }
 
 }  // namespace dpred

@@ -5,27 +5,13 @@
 #include <memory>
 #include <vector>
 
+#include "models/array/array_geometry.h"
 #include "models/array/design.h"
+#include "models/array/filter_sets.h"
 #include "models/precision/brick_map.h"
 #include "workloads/network.h"
 
 namespace dpred {
-
-enum class WidthRounding : std::uint8_t { any, even, pow2 };
-
-/// Size of the array. `rows` is F, the bit-parallel-equal filter rows of a tile.
-struct ArrayGeometry {
-  std::int64_t lanes = 16;            ///< L: channels of a brick
-  std::int64_t rows = 16;             ///< F
-  std::int64_t tiles = 4;             ///< T
-  std::int64_t columns = 0;           ///< W; 0: as many as make the peak equal to bit-parallel's
-  std::int64_t bits_per_cycle = 1;    ///< b: 1, 2 or 4 activation bits
-  std::int64_t column_registers = 0;  ///< k: steps a column may run ahead of the slowest
-  WidthRounding widths = WidthRounding::any;
-
-  std::int64_t columns_of(const ComputeDesign& design, int bits) const;
-  std::int64_t rows_of(const ComputeDesign& design, int bits) const;  ///< F, or F * B for the loom kind
-};
 
 /// Profiled widths of a layer's operands: of the true centred values of the whole tensors.
 struct LayerPrecision {
@@ -34,21 +20,19 @@ struct LayerPrecision {
   int weight_width = 8;      ///< Pw, 1..B+1
 };
 
-/// Filters that the array computes at one time, over all output positions of the layer.
-struct FilterSet {
-  std::int64_t filter_begin = 0, filter_end = 0;    ///< filters, every `filter_step`-th
-  std::int64_t filter_step = 1;                     ///< depthwise: the channel multiplier
-  std::int64_t channel_begin = 0, channel_end = 0;  ///< input channels that they read
-  std::int64_t schedule = 0;                        ///< sets with equal numbers have equal times
-};
-
 /// The uncut layer's schedule: when each filter set finishes each *unit* of its output, a unit being a
 /// pallet, or a step of a recurrent layer. Times are found as they are asked for, in order of units, so the
 /// widths of rows that have not arrived are not needed yet.
+class ColumnClock;
+
 class LayerSchedule {
  public:
-  /// The maps must outlive the schedule. `weights` is read only by designs with brick-wise weights and may be
-  /// null for the others.
+  /// The maps are those of brick_map() (models/array/fold.h) and must outlive the schedule. Each is read only
+  /// where the design's time depends on that operand's bricks, and may be null otherwise; without them sets,
+  /// units and rows can be asked for, but no times.
+  ///
+  /// The split of tiles must be decided: std::invalid_argument if it is `best`, or if a map is that of
+  /// another layer.
   LayerSchedule(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
                 const LayerPrecision& precision, const BrickMap* activations, const BrickMap* weights);
   ~LayerSchedule();
@@ -57,6 +41,12 @@ class LayerSchedule {
 
   const std::vector<FilterSet>& sets() const { return sets_; }
   std::int64_t units() const { return units_; }
+
+  /// Whether the layer is computed folded.
+  bool is_folded() const { return is_folded_; }
+
+  /// Rows of the (unfolded) input from the first to the last that a window reads, in the padding or not.
+  std::int64_t window_rows() const { return window_rows_; }
 
   /// Units that are complete once the first `rows` output rows' inputs have arrived (row = n * OH + oy). A
   /// pallet that straddles two rows belongs to the later one.
@@ -73,29 +63,45 @@ class LayerSchedule {
 
  private:
   struct Tile;
-  struct SetTimes;
+  struct BrickRange;
+  struct Times;
+  /// Where a filter set's times are kept.
+  struct Place {
+    std::size_t times, member;
+  };
 
-  std::vector<FilterSet> make_sets(const LayerShape& layer) const;
-  std::unique_ptr<SetTimes> make_times(const FilterSet& set) const;
-  Tile make_tile(std::int64_t brick, std::int64_t bricks, const std::vector<std::int64_t>& filters) const;
-  void advance(SetTimes& times, std::int64_t units);
-  void run_pallet(Tile& tile, std::int64_t pallet);
-  void run_single_window(Tile& tile, std::int64_t n);
-  int rounded(int width) const;
+  Place place_of(std::int64_t set) const;
+  std::unique_ptr<Times> make_times(std::int64_t set) const;
+  BrickRange make_range(std::int64_t brick, std::int64_t bricks) const;
+  Tile make_tile(std::int64_t bricks, const std::vector<std::int64_t>& filters) const;
+  std::uint64_t equal_units(const Times& times, std::size_t member, std::int64_t units) const;
+  void advance(Times& times, std::int64_t units) const;
+  void run_pallet(BrickRange& range, std::int64_t pallet, std::vector<std::uint8_t>& step_time) const;
+  void run_with_registers(const BrickRange& range, const Tile& tile, ColumnClock& clock,
+                          std::int64_t pallet) const;
+  std::uint64_t deal(const BrickRange& range, const Tile& tile, std::int64_t step) const;
 
   const ComputeDesign& design_;
   ArrayGeometry geometry_;
-  LayerShape layer_;
+  LayerShape layer_;  ///< as it is computed: folded, where it is
   LayerPrecision precision_;
   const BrickMap* activations_;
   const BrickMap* weights_;
-  std::int64_t columns_;
-  std::int64_t rows_;
+  std::int64_t columns_, rows_;
+  bool is_folded_;
+  std::int64_t window_rows_;
   bool single_window_;
+  std::int64_t turns_;  ///< tiles that take pallets in turns; 1: all have the same windows
   std::int64_t units_;
-  std::vector<std::uint16_t> activation_time_;  ///< by width
+  std::vector<std::uint8_t> activation_time_;  ///< by width
   std::vector<FilterSet> sets_;
-  std::vector<std::unique_ptr<SetTimes>> times_;
+  std::vector<std::unique_ptr<Times>> times_;
 };
+
+/// The split of tiles, `filters` or `windows`, at which the layer takes fewer compute cycles; `filters` on a
+/// tie. The maps must be complete. What `geometry` says of the split is not read.
+TileSplit best_tile_split(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
+                          const LayerPrecision& precision, const BrickMap* activations,
+                          const BrickMap* weights);
 
 }  // namespace dpred

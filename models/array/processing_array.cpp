@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <string>
 
+#include "workloads/error.h"
+
 namespace dpred {
 
 ProcessingArray::ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
@@ -19,11 +21,18 @@ void ProcessingArray::begin_layer(const ArrayLayer& layer) {
   layer_ = layer;
   schedule_.reset();
   arrived_activations_.reset();
+  ArrayGeometry geometry = geometry_;
+  geometry.tile_split = layer.tile_split;
+  geometry.fold = layer.folded;
+  if (layer.folded && !folds(layer.shape, geometry))
+    throw InputError("layer descriptor: folded is 1, but this array does not fold such a layer");
+  activation_bricks_ = activation_bricks(layer.shape, geometry);
+  weight_bricks_ = weight_bricks(layer.shape, geometry);
   if (layer.activation_bricks == nullptr) {
-    arrived_activations_ = std::make_unique<BrickMap>(activation_bricks(layer.shape, geometry_.lanes));
+    arrived_activations_ = std::make_unique<BrickMap>(activation_bricks_.shape);
   }
   schedule_ = std::make_unique<LayerSchedule>(
-      design_, geometry_, layer.shape, layer.precision,
+      design_, geometry, layer.shape, layer.precision,
       arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks, layer.weight_bricks);
 }
 
@@ -54,35 +63,48 @@ void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const Arriv
 }
 
 void ProcessingArray::take_activations(const ArrivedRows& arrived) {
-  const std::int64_t width = layer_.shape.W;
   read_rows(activation_buffer, arrived, *layer_.activation_layout, layer_.activation_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
               if (!arrived_activations_) return;
               const std::int64_t plane_row = row - section.first_row;  // n * H + y
-              for (std::int64_t x = 0; x < width; ++x) {
-                arrived_activations_->absorb(plane_row * width + x, section.first_channel, section.channels,
-                                             containers + x * section.channels, layer_.activation_format);
-              }
+              const std::int64_t n = plane_row / layer_.shape.H;
+              activation_bricks_.place.visit_row(
+                  n, plane_row - n * layer_.shape.H,
+                  [&](std::int64_t x, std::int64_t position, std::int64_t first_channel) {
+                    arrived_activations_->absorb(position, first_channel + section.first_channel,
+                                                 section.channels, containers + x * section.channels,
+                                                 layer_.activation_format);
+                  });
             });
 }
 
 void ProcessingArray::take_weights(const ArrivedRows& arrived) {
-  const std::int64_t taps = layer_.shape.R * layer_.shape.S;
+  const LayerShape& shape = layer_.shape;
+  const SpaceToDepth& place = weight_bricks_.place;
+  const std::int64_t taps = place.shape()[2] * place.shape()[3];
   const bool depthwise = layer_.weight_layout->role() == StreamRole::depthwise_weight;
   const BrickMap* known = layer_.weight_bricks;
   read_rows(weight_buffer, arrived, *layer_.weight_layout, layer_.weight_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
               if (known == nullptr) return;
               // Depthwise: a row is a tap of all filters; otherwise all taps of a filter.
-              const std::int64_t positions = depthwise ? section.row_values : taps;
-              const std::int64_t channels = depthwise ? 1 : section.channels;
-              BrickShape shape = known->shape();
-              shape.positions = positions;
-              BrickMap found(shape);
-              for (std::int64_t i = 0; i < positions; ++i) {
-                found.absorb(i, 0, channels, containers + i * channels, layer_.weight_format);
+              BrickShape bricks = weight_bricks_.shape;
+              bricks.positions = depthwise ? section.row_values : taps;
+              BrickMap found(bricks);
+              if (depthwise) {
+                for (std::int64_t k = 0; k < bricks.positions; ++k)
+                  found.absorb(k, 0, 1, containers + k, layer_.weight_format);
+              } else {
+                for (std::int64_t r = 0; r < shape.R; ++r) {
+                  place.visit_row(0, r, [&](std::int64_t s, std::int64_t position, std::int64_t channel) {
+                    found.absorb(position, channel, section.channels,
+                                 containers + (r * shape.S + s) * section.channels, layer_.weight_format);
+                  });
+                }
+              }
+              for (std::int64_t i = 0; i < bricks.positions; ++i) {
                 const std::uint8_t* expected = known->at(depthwise ? i * taps + row : row * taps + i);
-                if (!std::equal(found.at(i), found.at(i) + shape.bricks(), expected)) {
+                if (!std::equal(found.at(i), found.at(i) + bricks.bricks(), expected)) {
                   throw std::runtime_error(std::string(name()) + ": weights of row " + std::to_string(row) +
                                            " arrive with other widths than the static ones");
                 }

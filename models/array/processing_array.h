@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/array/array_control.h"
+#include "models/array/fold.h"
 #include "models/tlm/memory_access.h"
 #include "models/tlm/no_backward_path.h"
 
@@ -23,6 +24,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
                   const ArrayGeometry& geometry);
   ~ProcessingArray() override;
 
+  /// InputError if the layer is to be folded and cannot be on this array.
   void begin_layer(const ArrayLayer& layer) override;
   const LayerSchedule& schedule() const override { return *schedule_; }
   void take_activations(const ArrivedRows& arrived) override;
@@ -40,6 +42,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   const ComputeDesign& design_;
   ArrayGeometry geometry_;
   ArrayLayer layer_;
+  OperandBricks activation_bricks_, weight_bricks_;
   std::unique_ptr<BrickMap> arrived_activations_;
   std::unique_ptr<LayerSchedule> schedule_;
   MemoryAccess access_;

@@ -22,6 +22,12 @@ struct BrickShape {
   std::int64_t brick_of(std::int64_t channel) const {
     return channel / group_channels * bricks_per_group() + channel % group_channels / lanes;
   }
+
+  friend bool operator==(const BrickShape& a, const BrickShape& b) {
+    return a.lanes == b.lanes && a.groups == b.groups && a.group_channels == b.group_channels &&
+           a.positions == b.positions;
+  }
+  friend bool operator!=(const BrickShape& a, const BrickShape& b) { return !(a == b); }
 };
 
 BrickShape activation_bricks(const LayerShape& layer, std::int64_t lanes);

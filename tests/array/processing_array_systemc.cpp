@@ -9,6 +9,7 @@
 #include "tests/platform/random_layers.h"
 #include "tests/platform/recording_memory.h"
 #include "tests/support/fresh_simulation.h"
+#include "workloads/error.h"
 
 using namespace dpred;
 using namespace dpred::test;
@@ -29,8 +30,9 @@ struct Case {
   Case(Random& random, int bits)
       : design(*compute_designs()[static_cast<std::size_t>(
             random.in(0, static_cast<std::int64_t>(compute_designs().size()) - 1))]),
-        geometry(random_geometry(random, design)),
-        shape(random_layer(random, random_input(random, 40, 8), 40)),
+        geometry(with_options(random, random_geometry(random, design))),
+        shape(random.chance(30) ? strided_layer(random, strided_input(random), 30)
+                                : random_layer(random, random_input(random, 40, 8), 40)),
         activation(random_tensor(random, "a", shape.input(), bits)),
         weight(random_tensor(random, "w", shape.weight(), bits)),
         result(random_tensor(random, "o", {shape.N, shape.K, shape.OH, shape.OW}, bits)),
@@ -38,11 +40,16 @@ struct Case {
         weight_profile(profile_of(weight)),
         activation_layout(StreamRole::activation, activation.shape, random_stream_options(random)),
         weight_layout(weight_role(shape), weight.shape, random_stream_options(random)),
-        activation_map(activation_bricks(shape, geometry.lanes)),
-        weight_map(weight_bricks(shape, geometry.lanes)) {
-    activation_map.absorb(activation, activation_profile.format);
-    weight_map.absorb(weight, weight_profile.format);
+        activation_map(brick_map(activation, activation_profile.format, activation_bricks(shape, geometry))),
+        weight_map(brick_map(weight, weight_profile.format, weight_bricks(shape, geometry))) {}
+
+  static ArrayGeometry with_options(Random& random, ArrayGeometry geometry) {
+    geometry.tile_split = random.of<TileSplit>({TileSplit::filters, TileSplit::windows});
+    geometry.fold = random.chance(70);
+    return geometry;
   }
+
+  bool folded() const { return folds(shape, geometry); }
 
   LayerPrecision precision() const {
     return {activation.bits, activation_profile.width, weight_profile.width};
@@ -53,6 +60,8 @@ struct Case {
     l.precision = precision();
     l.activation_format = activation_profile.format;
     l.weight_format = weight_profile.format;
+    l.tile_split = geometry.tile_split;
+    l.folded = folded();
     l.activation_layout = &activation_layout;
     l.weight_layout = &weight_layout;
     l.weight_bricks = design.weight == WidthSource::brick ? &weight_map : nullptr;
@@ -112,9 +121,11 @@ struct Bench {
 
 TEST_CASE("widths of the values that arrive give the time of the recorded widths") {
   Random random(61);
-  for (int round = 0; round < 150; ++round) {
+  int folded = 0;
+  for (int round = 0; round < 250; ++round) {
     CAPTURE(round);
     const Case c(random, random.of<int>({8, 16}));
+    folded += c.folded();
     Bench bench(c);
     LayerSchedule reference(c.design, c.geometry, c.shape, c.precision(), &c.activation_map, &c.weight_map);
     std::vector<std::uint64_t> found, expected;
@@ -158,6 +169,36 @@ TEST_CASE("widths of the values that arrive give the time of the recorded widths
     REQUIRE(bench.activations->bytes_read() == c.activation.data.size());
     REQUIRE(bench.weights->bytes_read() == c.weight.data.size());
   }
+  CHECK(folded > 20);
+}
+
+TEST_CASE("an array refuses to fold what its rule doesn't let it") {
+  Random random(65);
+  int refused = 0;
+  for (int round = 0; round < 40; ++round) {
+    CAPTURE(round);
+    const Case c(random, 8);
+    ArrayGeometry geometry = c.geometry;
+    geometry.fold = true;
+    const bool can = folds(c.shape, geometry);
+    Bench bench(c);
+    std::string failure;
+    const bool finished = bench.run([&] {
+      ArrayLayer layer = c.layer();
+      layer.folded = true;
+      layer.weight_bricks = nullptr;
+      try {
+        bench.array->begin_layer(layer);
+      } catch (const InputError& error) {
+        failure = error.what();
+      }
+    });
+    REQUIRE(finished);
+    REQUIRE(can == failure.empty());
+    refused += !can;
+  }
+  CHECK(refused > 10);
+  CHECK(refused < 40);
 }
 
 TEST_CASE("the parts of a filter set that is cut take the time of the whole") {

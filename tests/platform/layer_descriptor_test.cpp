@@ -52,6 +52,10 @@ LayerDescriptor random_descriptor(Random& random) {
   d.output_channels = static_cast<std::uint32_t>(
       random.of<std::int64_t>({0, d.shape.K, d.shape.K % 4 == 0 ? d.shape.K / 4 : d.shape.K}));
   d.bias_address = wide(random);
+  d.tile_split = random.of<TileSplit>({TileSplit::filters, TileSplit::windows});
+  const LayerShape& s = d.shape;
+  d.folded = s.groups == 1 && s.dilation == std::array<std::int64_t, 2>{1, 1} && s.stride[0] > 1 &&
+             s.stride[0] == s.stride[1] && random.chance(50);
   return d;
 }
 
@@ -74,7 +78,8 @@ bool same(const LayerDescriptor& a, const LayerDescriptor& b) {
          a.stream.slice_channels == b.stream.slice_channels &&
          a.stream.block_values == b.stream.block_values && a.stream.block_filters == b.stream.block_filters &&
          same(a.activation, b.activation) && same(a.weight, b.weight) && same(a.output, b.output) &&
-         a.output_channels == b.output_channels && a.bias_address == b.bias_address;
+         a.output_channels == b.output_channels && a.bias_address == b.bias_address &&
+         a.tile_split == b.tile_split && a.folded == b.folded;
 }
 
 /// Empty if the bytes are refused in one line, or decode to what encodes to something that decodes alike.
@@ -102,10 +107,13 @@ std::string refusal(const LayerDescriptor& d) {
 
 TEST_CASE("a layer descriptor comes back from its bytes") {
   Random random(21);
+  int folded = 0;
   for (int i = 0; i < 2000; ++i) {
     const LayerDescriptor d = random_descriptor(random);
     REQUIRE(same(LayerDescriptor::from_bytes(d.to_bytes()), d));
+    folded += d.folded;
   }
+  CHECK(folded > 50);
 }
 
 TEST_CASE("a changed byte of a layer descriptor is refused or gives a descriptor") {
@@ -184,6 +192,28 @@ TEST_CASE("a layer descriptor names the field that does not fit") {
   check("width is not from 1 to bits + 1", [](LayerDescriptor& d) { d.activation.width = 10; });
   check("width is not from 1 to bits + 1", [](LayerDescriptor& d) { d.output.width = 10; });
   check("accepted", [](LayerDescriptor& d) { d.activation.width = d.weight.width = 9; });
+  check("tile_split is 2", [](LayerDescriptor& d) { d.tile_split = TileSplit::best; });
+  check("accepted", [](LayerDescriptor& d) { d.tile_split = TileSplit::windows; });
+  const auto strided = [](LayerDescriptor& d) {
+    d.folded = true;
+    d.shape.stride = {2, 2};
+    d.shape.H = d.shape.W = 9;
+  };
+  static constexpr auto fold = +strided;
+  check("accepted", fold);
+  check("a folded layer has", [](LayerDescriptor& d) { d.folded = true; });
+  check("a folded layer has", [](LayerDescriptor& d) {
+    fold(d);
+    d.shape.stride[1] = 1, d.shape.W = 6;
+  });
+  check("a folded layer has", [](LayerDescriptor& d) {
+    fold(d);
+    d.shape.dilation = {2, 2}, d.shape.H = d.shape.W = 11;
+  });
+  check("a folded layer has", [](LayerDescriptor& d) {
+    fold(d);
+    d.shape.groups = 4;
+  });
   check("slice_channels is 0", [](LayerDescriptor& d) { d.stream.slice_channels = 0; });
 }
 

@@ -7,6 +7,7 @@
 #include <optional>
 #include <set>
 
+#include "models/array/fold.h"
 #include "models/codec/codec.h"
 #include "tests/platform/naive_streams.h"
 #include "tests/platform/random_layers.h"
@@ -47,9 +48,12 @@ struct Case {
   explicit Case(Random& random) {
     design = &random_design(random);
     geometry = random_geometry(random, *design);
+    geometry.tile_split = random.of<TileSplit>({TileSplit::filters, TileSplit::windows});
+    geometry.fold = random.chance(50);
     bits = random.of<int>({8, 16});
-    const Shape in = random_input(random, random.chance(20) ? 48 : 12, 12);
-    shape = random_layer(random, in, random.chance(20) ? 200 : 24);
+    const bool strided = random.chance(15);
+    const Shape in = strided ? strided_input(random) : random_input(random, random.chance(20) ? 48 : 12, 12);
+    shape = strided ? strided_layer(random, in, 24) : random_layer(random, in, random.chance(20) ? 200 : 24);
     std::int64_t output_channels = random.chance(85) ? shape.K : 0;
     if (shape.OH * shape.OW == 1 && shape.R * shape.S == 1 && shape.groups == 1 && random.chance(40)) {
       shape.recurrent = random.chance(70);
@@ -70,10 +74,10 @@ struct Case {
                                                 options, codec);
       output_directory = std::make_unique<StreamDirectory>(output->layout, output->plan);
     }
-    activation_map = std::make_unique<BrickMap>(activation_bricks(shape, geometry.lanes));
-    activation_map->absorb(activation->tensor, activation->profile.format);
-    weight_map = std::make_unique<BrickMap>(weight_bricks(shape, geometry.lanes));
-    weight_map->absorb(weight->tensor, weight->profile.format);
+    activation_map = std::make_unique<BrickMap>(
+        brick_map(activation->tensor, activation->profile.format, activation_bricks(shape, geometry)));
+    weight_map = std::make_unique<BrickMap>(
+        brick_map(weight->tensor, weight->profile.format, weight_bricks(shape, geometry)));
     schedule = std::make_unique<LayerSchedule>(
         *design, geometry, shape, LayerPrecision{bits, activation->profile.width, weight->profile.width},
         activation_map.get(), weight_map.get());
@@ -157,6 +161,24 @@ std::set<std::int64_t> filters_of(const Case& c, const Job& job) {
   return filters;
 }
 
+/// Rows of the input from a window's first on that count for it: those of its taps, and when the layer is
+/// folded all rows of the folded kernel's.
+std::set<std::int64_t> rows_of_window(const Case& c) {
+  const LayerShape& s = c.shape;
+  const std::int64_t f = s.stride[0];
+  const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
+  std::set<std::int64_t> rows;
+  if (c.geometry.fold && s.groups == 1 && s.dilation[0] * s.dilation[1] == 1 && f > 1 && s.stride[1] == f &&
+      s.C < c.geometry.lanes && up(s.R, f) * up(s.S, f) * up(s.C * f * f, c.geometry.lanes) < s.R * s.S) {
+    for (std::int64_t r = 0; r < up(s.R, f) * f; ++r)
+      rows.insert(r);
+  } else {
+    for (std::int64_t r = 0; r < s.R; ++r)
+      rows.insert(r * s.dilation[0]);
+  }
+  return rows;
+}
+
 /// Rows of the input's stream that a job's windows and filters read, by the definition of a convolution. All
 /// output rows of the band count, though a pallet may start some of them later. `solid`: also the rows
 /// between the taps of a dilated kernel.
@@ -177,9 +199,12 @@ std::set<std::int64_t> input_rows(const Case& c, const Job& job, bool solid = fa
     }
     channels = whole;
   }
+  std::set<std::int64_t> taps = rows_of_window(c);
+  for (std::int64_t r = 0; solid && r < *taps.rbegin(); ++r)
+    taps.insert(r);
   std::set<std::int64_t> planes;  // n*H + y
   for (std::int64_t row = job.band.begin; row < job.band.end; ++row) {
-    for (std::int64_t r = 0; r <= (s.R - 1) * s.dilation[0]; r += solid ? 1 : s.dilation[0]) {
+    for (const std::int64_t r : taps) {
       const std::int64_t y = row % s.OH * s.stride[0] + r - s.pad_tblr[0];
       if (y >= 0 && y < s.H) planes.insert(row / s.OH * s.H + y);
     }

@@ -65,6 +65,26 @@ inline LayerShape random_layer(Random& random, const Shape& input, std::int64_t 
   }
 }
 
+/// A strided layer with few channels, as folding is made for.
+inline LayerShape strided_layer(Random& random, const Shape& input, std::int64_t most_filters) {
+  LayerShape s;
+  s.N = input[0], s.C = input[1], s.H = input[2], s.W = input[3];
+  s.K = random.in(1, most_filters);
+  do {
+    s.R = random.in(1, 7), s.S = random.in(1, 7);
+    s.stride[0] = s.stride[1] = random.in(2, 4);
+    for (auto& pad : s.pad_tblr)
+      pad = random.chance(40) ? 0 : random.in(0, 4);
+    s.OH = output_extent(s.H, s.pad_tblr[0] + s.pad_tblr[1], s.R, 1, s.stride[0]);
+    s.OW = output_extent(s.W, s.pad_tblr[2] + s.pad_tblr[3], s.S, 1, s.stride[1]);
+  } while (s.OH < 1 || s.OW < 1);
+  return s;
+}
+
+inline Shape strided_input(Random& random) {
+  return {random.in(1, 2), random.in(1, 6), random.in(1, 14), random.in(1, 14)};
+}
+
 inline Shape random_input(Random& random, std::int64_t most_channels, std::int64_t most_extent) {
   if (random.chance(25)) return {random.in(1, 20), random.in(1, 4 * most_channels), 1, 1};
   return {random.chance(60) ? 1 : random.in(2, 3), random.in(1, most_channels), random.in(1, most_extent),

@@ -29,7 +29,10 @@ inline Network random_network(Random& random) {
       sources.push_back(add("in" + number, random_input(random, random.chance(20) ? 80 : 16, 14)));
     }
     layer.input = random.chance(60) ? sources.back() : random.of(sources);
-    layer.shape = random_layer(random, network.tensor(layer.input).shape, random.chance(20) ? 150 : 24);
+    const Shape& input = network.tensor(layer.input).shape;
+    const std::int64_t most_filters = random.chance(20) ? 150 : 24;
+    layer.shape = random.chance(15) ? strided_layer(random, input, most_filters)
+                                    : random_layer(random, input, most_filters);
     LayerShape& s = layer.shape;
     Shape out{s.N, s.K, s.OH, s.OW};
     if (s.H * s.W * s.R * s.S * s.OH * s.OW == 1 && s.groups == 1 && random.chance(50)) {
@@ -92,6 +95,8 @@ inline Settings random_settings(Random& random) {
       {"engine.request_bytes", random.of<std::string>({"64", "100", "512", "4096"})},
       {"engine.outstanding", random.of<std::string>({"1", "2", "8", "100"})},
       {"engine.detect_latency", random.of<std::string>({"0", "2", "13"})},
+      {"array.tile_split", random.of<std::string>({"filters", "windows", "best"})},
+      {"array.fold", random.of<std::string>({"off", "auto"})},
   };
 }
 

@@ -104,8 +104,10 @@ void check_run(const Point& point, const RunResult& result) {
     CAPTURE(i, text(row.ledger));
     REQUIRE(row.traffic == layer.traffic);
     REQUIRE(row.traffic == traffic_of(layer.plan, layer.streams, point.design->burst_bytes));
+    ArrayGeometry geometry = point.design->geometry;
+    geometry.tile_split = layer.descriptor.tile_split;
     LayerSchedule uncut(
-        *point.design->design, point.design->geometry, layer.layer->shape,
+        *point.design->design, geometry, layer.layer->shape,
         {point.network.bits, layer.descriptor.activation.width, layer.descriptor.weight.width},
         layer.activation_bricks.get(), layer.weight_bricks.get());
     REQUIRE(row.ledger.of(CycleCause::compute) == uncut.total());

@@ -72,7 +72,16 @@ TEST_CASE("compute cycles of the real sets", "[command][traces]") {
   CHECK(cycles("mlperf_resnet8_int8", {"--array.widths=pow2"}) == 37483);
   CHECK(cycles("mlperf_resnet8_int8", {"--array.column_registers=1"}) == 29458);
   CHECK(cycles("mlperf_resnet8_int8", {"--array.column_registers=2"}) == 29383);
+  CHECK(cycles("mlperf_resnet8_int8", {"--array.tile_split=windows"}) == 11730);
+  CHECK(cycles("mlperf_resnet8_int8", {"--array.tile_split=best"}) == 11509);
+  CHECK(cycles("mlperf_resnet8_int8", {"--array.tile_split=best", "--array.design=dpred-loom"}) == 63688);
+  const std::vector<std::uint64_t> folded = {7754, 8105, 6416, 64840, 51328, 51328};
+  for (std::size_t i = 0; i < designs.size(); ++i) {
+    INFO(designs[i]);
+    CHECK(cycles("mlperf_kws_int8", {"--array.fold=auto", "--array.design=" + designs[i]}) == folded[i]);
+  }
   CHECK(cycles("mobilenet_v1_075_int8", {}) == 529443);
+  CHECK(cycles("mobilenet_v1_075_int8", {"--array.fold=auto"}) == 484461);
 }
 
 TEST_CASE("memory ends up right on the real sets at several design points", "[command][traces]") {
@@ -82,6 +91,7 @@ TEST_CASE("memory ends up right on the real sets at several design points", "[co
       {"default", {}},
       {"small array", {"--array.rows=8", "--array.tiles=1"}},
       {"large array", {"--array.rows=16", "--array.tiles=16"}},
+      {"split and folded", {"--array.tile_split=best", "--array.fold=auto"}},
       {"small buffers",
        {"--buffer.activation_bytes=64KiB", "--buffer.weight_bytes=64KiB", "--buffer.output_bytes=16KiB"}},
       {"raw", {"--codec.name=raw"}}};
@@ -95,8 +105,10 @@ TEST_CASE("memory ends up right on the real sets at several design points", "[co
       }();
       CHECK(result.err == "");
       CHECK(result.status == 0);
-      if (name != "default") continue;
-      CHECK(result.out == layers_of(*traces / set, {"--sim.data=elided"}));
+      if (name != "default" && name != "split and folded") continue;
+      Words elided = parameters;
+      elided.push_back("--sim.data=elided");
+      CHECK(result.out == layers_of(*traces / set, elided));
     }
   }
 }

@@ -1,0 +1,27 @@
+#include "models/array/array_geometry.h"
+
+#include <algorithm>
+
+namespace dpred {
+
+std::int64_t ArrayGeometry::columns_of(const ComputeDesign& design, int bits) const {
+  if (columns != 0) return columns;
+  return design.serial_activations() ? bits / bits_per_cycle : 1;
+}
+
+std::int64_t ArrayGeometry::rows_of(const ComputeDesign& design, int bits) const {
+  return design.serial_weights() ? rows * bits : rows;
+}
+
+int ArrayGeometry::rounded(int width, int bits) const {
+  int up = width;
+  if (widths == WidthRounding::even) {
+    up += up % 2;
+  } else if (widths == WidthRounding::pow2) {
+    for (up = 1; up < width;)
+      up *= 2;
+  }
+  return std::min(up, bits + 1);
+}
+
+}  // namespace dpred
