@@ -41,7 +41,7 @@ namespace fs = std::filesystem;
 
 /// Magnitudes as in trained networks: each further bit of width is half as likely.
 std::int32_t magnitude(Random& random, int bits) {
-  const int width = std::max(1, bits - __builtin_ctzll(random.next() | 1ull << (bits - 1)));
+  const int width = std::max(1, bits - __builtin_ctzll(random() | 1ull << (bits - 1)));
   return static_cast<std::int32_t>(random.below(std::uint64_t{1} << width));
 }
 

@@ -14,6 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "tests/support/split_mix.h"
+
 namespace dpred::bench {
 
 /// Keeps the compiler from dropping a computation whose result nobody reads.
@@ -43,22 +45,7 @@ inline double median(std::vector<double> samples) {
   return samples.size() % 2 == 1 ? samples[middle] : (samples[middle - 1] + samples[middle]) / 2;
 }
 
-/// SplitMix64: the same values on every machine and with every standard library.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : state_(seed) {}
-  std::uint64_t next() {
-    std::uint64_t z = state_ += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    return z ^ (z >> 31);
-  }
-  /// 0..limit-1
-  std::uint64_t below(std::uint64_t limit) { return next() % limit; }
-
- private:
-  std::uint64_t state_;
-};
+using Random = test::SplitMix64;
 
 inline constexpr int integer_steps = 500'000;
 

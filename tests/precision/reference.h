@@ -13,13 +13,14 @@ namespace dpred::test {
 
 using Rng = std::mt19937_64;
 
-/// A whole number in low..high, the same on every machine.
-inline std::int64_t draw(Rng& rng, std::int64_t low, std::int64_t high) {
+/// A whole number in low..high, the same on every machine. `Generator` gives 64 bits at a time.
+template <class Generator>
+std::int64_t draw(Generator& rng, std::int64_t low, std::int64_t high) {
   return low + static_cast<std::int64_t>(rng() % static_cast<std::uint64_t>(high - low + 1));
 }
 
-template <class T>
-T pick(Rng& rng, const std::vector<T>& choices) {
+template <class T, class Generator>
+T pick(Generator& rng, const std::vector<T>& choices) {
   return choices[static_cast<std::size_t>(draw(rng, 0, static_cast<std::int64_t>(choices.size()) - 1))];
 }
 
@@ -102,8 +103,9 @@ inline std::int32_t packed_reference(std::int32_t centred, int bits, bool is_sig
 }
 
 /// Codes in a style that makes streams and widths interesting; the style is drawn too.
-inline std::vector<std::int32_t> draw_codes(Rng& rng, std::int64_t count, DType type,
-                                            std::int32_t zero_point) {
+template <class Generator>
+std::vector<std::int32_t> draw_codes(Generator& rng, std::int64_t count, DType type,
+                                     std::int32_t zero_point) {
   const CodeRange range = range_of(type);
   const std::int64_t style = draw(rng, 0, 7);
   std::int64_t magnitude = std::int64_t{1} << draw(rng, 0, bits_of(type));
@@ -140,7 +142,8 @@ inline std::vector<std::int32_t> draw_codes(Rng& rng, std::int64_t count, DType 
   return codes;
 }
 
-inline std::int32_t draw_zero_point(Rng& rng, DType type) {
+template <class Generator>
+std::int32_t draw_zero_point(Generator& rng, DType type) {
   const CodeRange range = range_of(type);
   switch (draw(rng, 0, 3)) {
     case 0:
@@ -154,11 +157,13 @@ inline std::int32_t draw_zero_point(Rng& rng, DType type) {
   }
 }
 
-inline DType draw_type(Rng& rng) {
+template <class Generator>
+DType draw_type(Generator& rng) {
   return pick<DType>(rng, {DType::int8, DType::uint8, DType::int16, DType::uint16});
 }
 
-inline Tensor draw_tensor(Rng& rng, const Shape& shape, DType type) {
+template <class Generator>
+Tensor draw_tensor(Generator& rng, const Shape& shape, DType type) {
   const std::int32_t zero_point = draw_zero_point(rng, type);
   const std::int64_t count = shape[0] * shape[1] * shape[2] * shape[3];
   return make_tensor(shape, type, zero_point, draw_codes(rng, count, type, zero_point));
