@@ -20,11 +20,11 @@ struct LayerPrecision {
   int weight_width = 8;      ///< Pw, 1..B+1
 };
 
+class ColumnClock;
+
 /// The uncut layer's schedule: when each filter set finishes each *unit* of its output, a unit being a
 /// pallet, or a step of a recurrent layer. Times are found as they are asked for, in order of units, so the
 /// widths of rows that have not arrived are not needed yet.
-class ColumnClock;
-
 class LayerSchedule {
  public:
   /// The maps are those of brick_map() (models/array/fold.h) and must outlive the schedule. Each is read only
