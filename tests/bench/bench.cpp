@@ -24,12 +24,13 @@
 #include <systemc>
 #include <vector>
 
-#include "models/array/layer_schedule.h"
 #include "models/codec/codec.h"
 #include "models/precision/brick_map.h"
 #include "platform/preparation.h"
+#include "tests/bench/generated.h"
 #include "tests/bench/harness.h"
 #include "tests/bench/memory_bench.h"
+#include "tests/bench/schedule_bench.h"
 #include "workloads/npy.h"
 #include "workloads/trace_set.h"
 
@@ -38,39 +39,6 @@ namespace dpred::bench {
 namespace {
 
 namespace fs = std::filesystem;
-
-/// Magnitudes as in trained networks: each further bit of width is half as likely.
-std::int32_t magnitude(Random& random, int bits) {
-  const int width = std::max(1, bits - __builtin_ctzll(random() | 1ull << (bits - 1)));
-  return static_cast<std::int32_t>(random.below(std::uint64_t{1} << width));
-}
-
-/// int8 as after a ReLU: half of the values zero (code -128), the others small. int16: fixed point with
-/// profiled widths of about 10 bits, half of the values zero, and of both signs if `negative`.
-Tensor make_tensor(const Shape& shape, int bits, bool negative, std::uint64_t seed) {
-  Tensor tensor;
-  tensor.shape = shape;
-  tensor.bits = bits;
-  tensor.dtype = bits == 8 ? DType::int8 : DType::int16;
-  tensor.zero_point = bits == 8 && !negative ? -128 : 0;
-  tensor.data.resize(static_cast<std::size_t>(volume(shape)) * bytes_of(tensor.dtype));
-  Random random(seed);
-  for (std::int64_t i = 0; i < volume(shape); ++i) {
-    std::int32_t value = 0;
-    if (random.below(2) != 0) {
-      value = magnitude(random, bits == 16 ? 10 : negative ? 7 : 8);
-      if (negative && random.below(2) != 0) value = -value;
-    }
-    const std::int32_t code = value + tensor.zero_point;
-    if (bits == 8) {
-      tensor.data[static_cast<std::size_t>(i)] = static_cast<std::uint8_t>(code);
-    } else {
-      const auto word = static_cast<std::int16_t>(code);
-      std::memcpy(&tensor.data[static_cast<std::size_t>(2 * i)], &word, sizeof word);
-    }
-  }
-  return tensor;
-}
 
 void calibration(Bench& bench) {
   bench.rate("calibration integer loop", "G steps/s", integer_steps * 1e-9, integer_loop);
@@ -148,70 +116,6 @@ void tensors(Bench& bench) {
       keep(decoded);
     });
   }
-}
-
-LayerShape convolution(std::int64_t C, std::int64_t H, std::int64_t K, std::int64_t R, std::int64_t stride,
-                       std::int64_t pad, std::int64_t groups) {
-  LayerShape s;
-  s.C = C;
-  s.H = s.W = H;
-  s.K = K;
-  s.R = s.S = R;
-  s.stride = {stride, stride};
-  s.pad_tblr = {pad, pad, pad, pad};
-  s.groups = groups;
-  s.OH = s.OW = output_extent(H, 2 * pad, R, 1, stride);
-  return s;
-}
-
-/// The five convolutions of AlexNet with its groups: 666 M multiplications.
-std::vector<LayerShape> alexnet_shapes() {
-  return {convolution(3, 227, 96, 11, 4, 0, 1), convolution(96, 27, 256, 5, 1, 2, 2),
-          convolution(256, 13, 384, 3, 1, 1, 1), convolution(384, 13, 384, 3, 1, 1, 2),
-          convolution(384, 13, 256, 3, 1, 1, 2)};
-}
-
-/// Schedules of a stack of layers with 16-bit values for each of some designs.
-void schedules(Bench& bench, const std::string& stack, const std::vector<LayerShape>& shapes,
-               const std::vector<const ComputeDesign*>& designs, const ArrayGeometry& geometry) {
-  struct Prepared {
-    LayerShape shape;
-    LayerPrecision precision;
-    BrickMap activations, weights;
-  };
-  std::vector<Prepared> layers;
-  double macs = 0;
-  for (const LayerShape& shape : shapes) {
-    const Tensor input = make_tensor(shape.input(), 16, false, 10 + layers.size());
-    const Tensor weight = make_tensor(shape.weight(), 16, true, 20 + layers.size());
-    const TensorProfile activations = profile_of(input);
-    const TensorProfile weights = profile_of(weight);
-    layers.push_back({shape,
-                      {16, activations.width, weights.width},
-                      BrickMap(activation_bricks(shape, geometry.lanes)),
-                      BrickMap(weight_bricks(shape, geometry.lanes))});
-    layers.back().activations.absorb(input, activations.format);
-    layers.back().weights.absorb(weight, weights.format);
-    macs += static_cast<double>(shape.macs());
-  }
-  for (const ComputeDesign* design : designs) {
-    bench.rate("schedule " + stack + ", " + std::string(design->name), "G MAC/s", macs * 1e-9, [&] {
-      for (const Prepared& layer : layers) {
-        LayerSchedule schedule(*design, geometry, layer.shape, layer.precision, &layer.activations,
-                               &layer.weights);
-        keep(schedule.total());
-      }
-    });
-  }
-}
-
-void schedules(Bench& bench) {
-  const std::vector<const ComputeDesign*> stripes = {&find_compute_design("dpred-stripes")};
-  ArrayGeometry geometry;
-  schedules(bench, "AlexNet conv", alexnet_shapes(), compute_designs(), geometry);
-  schedules(bench, "1x1 1024 to 512, 14x14", {convolution(1024, 14, 512, 1, 1, 0, 1)}, stripes, geometry);
-  geometry.column_registers = 1;
-  schedules(bench, "AlexNet conv, 1 register", alexnet_shapes(), stripes, geometry);
 }
 
 std::uint64_t folder_bytes(const fs::path& folder) {
