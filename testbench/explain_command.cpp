@@ -1,7 +1,10 @@
 // dpred explain: the plan of each layer, before anything runs.
+#include <fmt/format.h>
+
 #include <boost/program_options/value_semantic.hpp>
 #include <iostream>
 
+#include "models/array/fold.h"
 #include "platform/preparation.h"
 #include "platform/results.h"
 #include "testbench/command_options.h"
@@ -11,6 +14,21 @@
 namespace dpred {
 
 namespace po = boost::program_options;
+
+namespace {
+
+/// A line on how the array computes the layer, where that isn't the plain way.
+std::string array_options(const LayerDescriptor& layer) {
+  std::string text;
+  if (layer.tile_split == TileSplit::windows) text = "tiles share out windows";
+  if (layer.folded) {
+    const LayerShape f = folded(layer.shape);
+    text += fmt::format("{}folded to C{} H{} W{} R{} S{}", text.empty() ? "" : "; ", f.C, f.H, f.W, f.R, f.S);
+  }
+  return text.empty() ? text : text + "\n";
+}
+
+}  // namespace
 
 int explain_command(const std::vector<std::string>& arguments) {
   po::options_description own("Options");
@@ -36,6 +54,7 @@ int explain_command(const std::vector<std::string>& arguments) {
     std::cout << "layer " << i + 1 << ": " << short_name(layer.layer->name, 60) << " ("
               << to_string(layer.layer->op) << ", N" << s.N << " C" << s.C << " H" << s.H << " W" << s.W
               << " K" << s.K << " R" << s.R << " S" << s.S << " groups " << s.groups << ")\n"
+              << array_options(layer.descriptor)
               << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes,
                           line->options.count("jobs") != 0)
               << '\n';

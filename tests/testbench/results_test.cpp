@@ -591,6 +591,33 @@ TEST_CASE("explain describes each layer, or the one that is named", "[command]")
   CHECK(quiet_output({"explain", set, "--layer=2"}) == second);
 }
 
+TEST_CASE("explain says which layers share out windows, and which are folded", "[command]") {
+  const WorkFolder work;
+  TraceBuilder set;
+  LayerShape shape;
+  shape.C = 1, shape.H = shape.W = 9, shape.K = 2, shape.R = shape.S = 3, shape.stride = {2, 2};
+  shape = with_output_size(shape);
+  set.tensor("a", "act", shape.input(), DType::int8, 0,
+             std::vector<std::int32_t>(static_cast<std::size_t>(volume(shape.input())), 3));
+  set.tensor("w", "wgt", shape.weight(), DType::int8, 0,
+             std::vector<std::int32_t>(static_cast<std::size_t>(volume(shape.weight())), 1));
+  set.layer("conv", LayerOp::conv, shape, "a", "w");
+  work.write_set("strided", set);
+  const auto second_line = [&](const Words& options) {
+    Words arguments = {"explain", "strided"};
+    arguments.insert(arguments.end(), options.begin(), options.end());
+    const std::string text = quiet_output(arguments, work.path());
+    const std::size_t begin = text.find('\n') + 1;
+    return text.substr(begin, text.find('\n', begin) - begin);
+  };
+  CHECK(second_line({}) == second_line({"--array.fold=off"}));
+  CHECK(second_line({"--array.fold=auto"}) == "folded to C4 H5 W5 R2 S2");
+  CHECK(second_line({"--array.tile_split=windows"}) == "tiles share out windows");
+  CHECK(second_line({"--array.tile_split=best", "--array.fold=auto"}) ==
+        "tiles share out windows; folded to C4 H5 W5 R2 S2");
+  CHECK(second_line({"--array.tile_split=best", "--array.tiles=1"}) == second_line({}));
+}
+
 TEST_CASE("compression frees layers of the bundled network from the memory", "[command]") {
   for (const std::string set : {"digits_cnn_fix16", "digits_cnn_int8"}) {
     INFO(set);
