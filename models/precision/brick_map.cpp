@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "models/precision/width.h"
+#include "models/precision/width_scan.h"
 
 namespace dpred {
 
@@ -34,42 +35,11 @@ void BrickMap::absorb(std::int64_t position, std::int64_t first_channel, std::in
 }
 
 void BrickMap::absorb(const Tensor& tensor, const ValueFormat& format) {
-  // Tensor dimensions: outer (n or k), channels, inner (y,x or r,s). Channel planes are OR-ed into one plane
-  // a brick, which reads memory in order and vectorises; the widths are then stored channel-last.
-  const std::int64_t outer = tensor.shape[0];
-  const std::int64_t channels = tensor.shape[1];
-  const std::int64_t inner = tensor.shape[2] * tensor.shape[3];
-  const std::int64_t bricks = shape_.bricks();
-  std::vector<std::uint32_t> plane(static_cast<std::size_t>(inner));
-  tensor.visit([&](const auto* codes) {
-    for (std::int64_t n = 0; n < outer; ++n) {
-      std::int64_t channel = 0;
-      for (std::int64_t brick = 0; brick < bricks; ++brick) {
-        const std::int64_t group_end = (channel / shape_.group_channels + 1) * shape_.group_channels;
-        const std::int64_t stop = std::min(channel + shape_.lanes, group_end);
-        std::uint8_t* widths = widths_.data() + n * inner * bricks + brick;
-        if (inner == 1) {
-          const auto* values = codes + n * channels;
-          std::uint32_t bits = 0;
-          for (; channel < stop; ++channel)
-            bits |= folded(std::int32_t{values[channel]} - format.zero_point);
-          *widths = static_cast<std::uint8_t>(width_of_folded(bits, format.is_signed));
-          continue;
-        }
-        std::fill(plane.begin(), plane.end(), 0u);
-        for (; channel < stop; ++channel) {
-          const auto* values = codes + (n * channels + channel) * inner;
-          for (std::int64_t i = 0; i < inner; ++i) {
-            plane[static_cast<std::size_t>(i)] |= folded(std::int32_t{values[i]} - format.zero_point);
-          }
-        }
-        for (std::int64_t i = 0; i < inner; ++i) {
-          widths[i * bricks] = static_cast<std::uint8_t>(
-              width_of_folded(plane[static_cast<std::size_t>(i)], format.is_signed));
-        }
-      }
-    }
-  });
+  for (std::int64_t group = 0; group < shape_.groups; ++group) {
+    scan_bricks(tensor, {group * shape_.group_channels, shape_.group_channels}, shape_.lanes, format,
+                ScanValues::centred, shape_.bricks(), widths_.data() + group * shape_.bricks_per_group(),
+                nullptr);
+  }
 }
 
 }  // namespace dpred

@@ -30,6 +30,7 @@
 #include "tests/bench/generated.h"
 #include "tests/bench/harness.h"
 #include "tests/bench/memory_bench.h"
+#include "tests/bench/scan_bench.h"
 #include "tests/bench/schedule_bench.h"
 #include "workloads/npy.h"
 #include "workloads/trace_set.h"
@@ -264,6 +265,8 @@ void run(const Options& options) {
   Bench bench(options.filter, options.scale);
   calibration(bench);
   tensors(bench);
+  scans(bench);
+  alexnet_files(bench);
   schedules(bench);
   memory(bench);
   npy(bench, sets[1]);
