@@ -20,6 +20,13 @@ namespace dpred::test {
 inline const std::array<const char*, 6> design_names = {"bit-parallel", "stripes",      "dpred-stripes",
                                                         "loom",         "loom-dynamic", "dpred-loom"};
 
+/// By what random tests divide their number of cases: each takes ten times as long with sanitizers.
+#ifdef __SANITIZE_ADDRESS__
+inline constexpr int fewer_cases = 4;
+#else
+inline constexpr int fewer_cases = 1;
+#endif
+
 struct Case {
   LayerShape layer;
   ArrayGeometry geometry;

@@ -69,7 +69,7 @@ std::vector<std::string> kinds_of(const Case& c) {
 }  // namespace
 
 TEST_CASE("cycles are those of an array that is simulated cycle by cycle") {
-  const std::uint64_t layers = 10000;
+  const std::uint64_t layers = 10000 / fewer_cases;
   std::map<std::string, std::uint64_t> kinds;
   for (std::uint64_t trial = 0; trial < layers; ++trial) {
     SplitMix64 rng(20'000'000 + trial);
@@ -85,7 +85,7 @@ TEST_CASE("cycles are those of an array that is simulated cycle by cycle") {
   }
   for (const auto& [kind, count] : kinds) {
     CAPTURE(kind);
-    CHECK(count >= 30);
+    CHECK(count * 400 >= layers);
   }
   CHECK(kinds.size() == 6 + 29);
 }
@@ -193,9 +193,10 @@ TEST_CASE("compute cycles of a real set by option of the array", "[traces]") {
 TEST_CASE("compute cycles of a large real set", "[traces]") {
   const auto folder = require_traces();
   if (!folder) return;
+  // Of the library alone: the reference gives these too, but takes longer than all other tests of cycles.
   const Network mobilenet = read_trace_set(*folder / "mobilenet_v1_075_int8");
   ArrayGeometry geometry;
-  check_network(mobilenet, "dpred-stripes", geometry, 529443);
+  CHECK(network_cycles(mobilenet, "dpred-stripes", geometry, cycles_of) == 529443);
   geometry.fold = true;
-  check_network(mobilenet, "dpred-stripes", geometry, 484461);
+  CHECK(network_cycles(mobilenet, "dpred-stripes", geometry, cycles_of) == 484461);
 }

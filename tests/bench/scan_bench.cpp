@@ -13,7 +13,7 @@
 #include "models/codec/width_map.h"
 #include "models/precision/brick_map.h"
 #include "models/precision/value_format.h"
-#include "tests/bench/alexnet.h"
+#include "tests/bench/generated.h"
 #include "tests/support/temp_dir.h"
 #include "tests/support/trace_builder.h"
 #include "workloads/npy.h"
@@ -95,11 +95,15 @@ struct Files {
 
   explicit Files(bool fully_connected) {
     std::uint64_t seed = 40;
-    for (const AlexnetLayer& layer : alexnet_layers(fully_connected)) {
-      const std::string name = layer.name;
-      layers.push_back({layer.shape,
-                        write(name + ".npy", alexnet_tensor(layer.shape.input(), 10, true, ++seed)),
-                        write(name + ".weight.npy", alexnet_tensor(layer.shape.weight(), 9, false, ++seed))});
+    std::vector<LayerShape> shapes = alexnet_convolutions();
+    if (fully_connected) {
+      const std::vector<LayerShape> more = alexnet_fully_connected();
+      shapes.insert(shapes.end(), more.begin(), more.end());
+    }
+    for (const LayerShape& shape : shapes) {
+      const std::string name = std::to_string(layers.size());
+      layers.push_back({shape, write(name + ".npy", make_tensor(shape.input(), 16, false, ++seed)),
+                        write(name + ".weight.npy", make_tensor(shape.weight(), 16, true, ++seed))});
     }
   }
 
