@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "models/array/array_geometry.h"
 #include "models/codec/stream_directory.h"
 
 namespace dpred {
@@ -44,6 +45,8 @@ struct Plan {
   LoopOrder order = LoopOrder::weights_outer;
   bool activations_resident = false;  ///< the whole input stays in the buffer
   bool weights_resident = false;
+  TileSplit tile_split = TileSplit::filters;  ///< how the array computes the layer that is planned
+  bool folded = false;
   std::int64_t band_rows = 0;  ///< output rows of a band; the last may have fewer
   std::vector<Job> jobs;
   std::uint64_t activation_half_used = 0, weight_half_used = 0, output_half_used = 0;  ///< bytes, at most

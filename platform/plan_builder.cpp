@@ -84,6 +84,8 @@ Plan build_plan(const PlanCuts& cuts, const Choice& choice) {
   plan.order = choice.order;
   plan.activations_resident = choice.activations_resident;
   plan.weights_resident = choice.weights_resident;
+  plan.tile_split = cuts.input().schedule->tile_split();
+  plan.folded = cuts.input().schedule->is_folded();
   plan.band_rows = choice.bands->size;
   const auto groups = choice.groups->size();
   const auto bands = choice.bands->rows.size();

@@ -188,7 +188,7 @@ void Preparation::prepare(const Layer& layer) {
   }
   prepared.schedule =
       std::make_unique<LayerSchedule>(*point_.design, geometry, shape, precision, nullptr, nullptr);
-  descriptor.tile_split = geometry.tile_split;
+  descriptor.tile_split = prepared.schedule->tile_split();
   descriptor.folded = prepared.schedule->is_folded();
 
   StoredTensor* output = nullptr;

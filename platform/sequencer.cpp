@@ -60,6 +60,8 @@ void Sequencer::check_descriptor() const {
   require(layer_.activation.bytes == model_->streams.activation->stream_bytes() &&
               layer_.weight.bytes == model_->streams.weight->stream_bytes(),
           "a stream's size");
+  require(layer_.tile_split == model_->plan->tile_split, "the split of tiles");
+  require(layer_.folded == model_->plan->folded, "folding");
   require((layer_.output_channels > 0) == (model_->streams.output != nullptr), "whether there is an output");
   if (model_->streams.output != nullptr) {
     check(layer_.output, *model_->streams.output, layer_.output_shape());

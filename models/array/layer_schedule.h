@@ -42,6 +42,7 @@ class LayerSchedule {
   const std::vector<FilterSet>& sets() const { return sets_; }
   std::int64_t units() const { return units_; }
 
+  TileSplit tile_split() const { return geometry_.tile_split; }
   /// Whether the layer is computed folded.
   bool is_folded() const { return is_folded_; }
 

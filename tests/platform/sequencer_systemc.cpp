@@ -552,6 +552,9 @@ TEST_CASE("sequencer: a descriptor that is not the model's layer is refused, and
       {"size", [](ColumnLayer& l) { ++l.descriptor.activation.bytes; }},
       {"size", [](ColumnLayer& l) { --l.descriptor.weight.bytes; }},
       {"size", [](ColumnLayer& l) { l.descriptor.weight.table_bytes = 0; }},
+      {"split of tiles", [](ColumnLayer& l) { l.descriptor.tile_split = TileSplit::windows; }},
+      {"split of tiles", [](ColumnLayer& l) { l.plan.tile_split = TileSplit::windows; }},
+      {"folding", [](ColumnLayer& l) { l.plan.folded = true; }},
       {"N is 0", [](ColumnLayer& l) { l.descriptor.shape.N = 0; }},
   };
   const Script script(3);
