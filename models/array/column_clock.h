@@ -18,9 +18,6 @@ class ColumnClock {
   void run(const std::vector<const std::uint8_t*>& widths, std::int64_t steps,
            const std::uint8_t* time_of_width, const std::uint8_t* weight_time);
 
-  /// Steps that all columns end together: lock step, which needs no columns.
-  void run(std::uint64_t cycles) { end_ += cycles; }
-
   /// E of the last step.
   std::uint64_t end() const { return end_; }
 

@@ -39,13 +39,13 @@ void check_map(const BrickMap* map, const BrickShape& shape) {
 
 }  // namespace
 
-/// What runs on clockworks of its own: the array with one filter set, or one tile of a depthwise layer. Where
-/// tiles take pallets in turns, each has a clock.
+/// What runs on clockworks of its own: the array with one filter set, or one tile of a depthwise layer.
 struct LayerSchedule::Tile {
   std::size_t member = 0;                 ///< of the times: which filter set
   std::vector<std::uint8_t> weight_time;  ///< of each step of a window
-  std::vector<ColumnClock> clocks;
-  std::uint64_t end = 0;  ///< of the last unit, on the slowest clock
+  std::vector<std::uint64_t> turn_end;    ///< of each of those that take pallets in turns
+  std::vector<ColumnClock> clocks;        ///< likewise; none in lock step
+  std::uint64_t end = 0;                  ///< of all units so far
 };
 
 /// The bricks that some tiles read at each position.
@@ -124,10 +124,11 @@ LayerSchedule::BrickRange LayerSchedule::make_range(std::int64_t brick, std::int
 LayerSchedule::Tile LayerSchedule::make_tile(std::int64_t bricks,
                                              const std::vector<std::int64_t>& filters) const {
   Tile tile;
-  const bool lock_step = geometry_.column_registers == 0 || activations_ == nullptr;
-  const auto clocks = static_cast<std::size_t>(std::min(turns_, units_));
-  if (!single_window_)
-    tile.clocks.assign(clocks, ColumnClock(lock_step ? 0 : columns_, geometry_.column_registers));
+  if (activations_ != nullptr && !single_window_) {
+    tile.turn_end.resize(static_cast<std::size_t>(std::min(turns_, units_)), 0);
+    if (geometry_.column_registers > 0)
+      tile.clocks.resize(tile.turn_end.size(), ColumnClock(columns_, geometry_.column_registers));
+  }
   const auto rounded = [&](int width) {
     return static_cast<std::uint8_t>(geometry_.rounded(width, precision_.bits));
   };
@@ -243,13 +244,14 @@ void LayerSchedule::run_pallet(BrickRange& range, std::int64_t pallet,
       step_time[i] = activation_time_[widths[i]];
   }
   for (Tile& tile : range.tiles) {
-    ColumnClock& clock = tile.clocks[static_cast<std::size_t>(pallet) % tile.clocks.size()];
+    const std::size_t turn = static_cast<std::size_t>(pallet) % tile.turn_end.size();
     if (range.widths) {
-      clock.run(sum_of_products(step_time.data(), tile.weight_time.data(), step_time.size()));
+      tile.turn_end[turn] += sum_of_products(step_time.data(), tile.weight_time.data(), step_time.size());
     } else {
-      run_with_registers(range, tile, clock, pallet);
+      run_with_registers(range, tile, tile.clocks[turn], pallet);
+      tile.turn_end[turn] = tile.clocks[turn].end();
     }
-    tile.end = std::max(tile.end, clock.end());
+    tile.end = std::max(tile.end, tile.turn_end[turn]);
   }
 }
 
