@@ -16,8 +16,8 @@ WidthMap WidthMap::of(const Tensor& tensor, const ValueFormat& format, const Str
   const std::int64_t group = layout.options().group;
   std::vector<std::uint16_t> row;
   for (const StreamSection& section : layout.sections()) {
-    const bool depthwise = layout.role() == StreamRole::depthwise_weight;
-    if (!depthwise && section.run == section.channels) {  // the runs are the channels of one position
+    const bool by_position = layout.role() != StreamRole::depthwise_weight && section.run == section.channels;
+    if (by_position) {  // a run is the channels of one position
       const std::int64_t run_groups = divide_up(section.channels, group);
       const std::size_t first = map.width.size();
       map.width.resize(first + static_cast<std::size_t>(section.rows * section.groups_per_row(group)));

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/precision/width.h"
+#include "workloads/divide_up.h"
 
 namespace dpred {
 
@@ -101,7 +102,7 @@ class VectorScan {
 
   DPRED_AVX2 void run(ChannelPlanes<Code> planes, std::int64_t lanes, std::int64_t stride,
                       std::uint8_t* widths, std::uint16_t* non_zeros) {
-    const std::int64_t bricks = (planes.channels + lanes - 1) / lanes;
+    const std::int64_t bricks = divide_up(planes.channels, lanes);
     const bool dense = planes.positions == 1 && planes.item_stride == planes.channels && stride == bricks;
     if (dense && planes.channels % lanes == 0) {  // one long row of bricks
       planes = {planes.codes, 1, 0, planes.items * planes.channels, 1};
@@ -127,7 +128,7 @@ class VectorScan {
   using NarrowBits = typename Vectors<Lane>::Narrow;
   static constexpr std::int64_t lanes_wide = sizeof(Wide) / sizeof(Code);
   static constexpr std::int64_t lanes_narrow = sizeof(Narrow) / sizeof(Code);
-  static constexpr std::int64_t tile = 2048;
+  static constexpr std::int64_t tile = 2048;  ///< positions, or bricks of a row, that are taken at once
 
   /// ORs and counts of as many bricks as `Vector` has lanes, or partial ones of one brick.
   template <class Vector, class Unsigned>
@@ -147,7 +148,7 @@ class VectorScan {
   [[gnu::noinline]] DPRED_AVX2 void stack(const Code* codes, std::int64_t channels, std::int64_t positions,
                                           std::int64_t lanes, std::int64_t stride, std::uint8_t* widths,
                                           std::uint16_t* non_zeros) {
-    const std::int64_t bricks = (channels + lanes - 1) / lanes;
+    const std::int64_t bricks = divide_up(channels, lanes);
     for (std::int64_t first = 0; first < positions; first += tile) {
       const std::int64_t count = std::min(tile, positions - first);
       const std::int64_t batch = 4 * tile / count;
@@ -240,7 +241,7 @@ class VectorScan {
   /// Planes of one position.
   [[gnu::noinline]] DPRED_AVX2 void row(const Code* codes, std::int64_t channels, std::int64_t lanes,
                                         std::uint8_t* widths, std::uint16_t* non_zeros) {
-    const std::int64_t bricks = (channels + lanes - 1) / lanes;
+    const std::int64_t bricks = divide_up(channels, lanes);
     const std::int64_t smooth = lanes % lanes_narrow == 0 ? channels / lanes : 0;  // without a rest
     for (std::int64_t first = 0; first < bricks; first += tile) {
       const std::int64_t count = std::min(tile, bricks - first);

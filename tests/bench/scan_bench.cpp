@@ -4,12 +4,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <array>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <optional>
 #include <stdexcept>
+#include <string>
+#include <vector>
 
-#include "models/array/layer_schedule.h"
 #include "models/codec/width_map.h"
 #include "models/precision/brick_map.h"
 #include "models/precision/value_format.h"
