@@ -32,6 +32,8 @@ class Accelerator : public sc_core::sc_module {
     return sequencer_.run(descriptor_address, model, what_if);
   }
   const EngineTraffic& traffic() const { return engine_.traffic(); }
+  /// What the array has computed of the layer that was run last; nothing where data was elided.
+  const ComputedLayer& computed() const { return array_.computed(); }
 
  private:
   OnChipBuffer activation_buffer_, weight_buffer_, output_buffer_;

@@ -18,7 +18,7 @@ struct Output {
   std::int64_t in_tensor = 0;
 };
 
-/// The first output, in the order of a tensor, of which `wrong(output, state)` holds; of computed ones only.
+/// The first output, in the order of a tensor, of which `wrong(output, state)` holds.
 template <class Wrong>
 std::optional<Output> find_first(const LayerShape& shape, const ComputedLayer& computed, Wrong&& wrong) {
   std::optional<Output> first;
@@ -30,7 +30,7 @@ std::optional<Output> find_first(const LayerShape& shape, const ComputedLayer& c
       output.in_tensor = n * shape.K * plane + position;
       for (std::int64_t k = 0; k < shape.K; ++k, ++output.accumulator, output.in_tensor += plane) {
         const std::uint8_t state = states[output.accumulator];
-        if (state == 0 || !wrong(output, state)) continue;
+        if (!wrong(output, state)) continue;
         if (!first || output.in_tensor < first->in_tensor) first = output;
       }
     }
@@ -38,11 +38,14 @@ std::optional<Output> find_first(const LayerShape& shape, const ComputedLayer& c
   return first;
 }
 
+std::string place(const LayerShape& shape, std::int64_t in_tensor) {
+  const std::int64_t plane = shape.OH * shape.OW;
+  return fmt::format("n {}, k {}, y {}, x {}", in_tensor / plane / shape.K, in_tensor / plane % shape.K,
+                     in_tensor % plane / shape.OW, in_tensor % shape.OW);
+}
+
 std::string place(const Layer& layer, std::int64_t in_tensor) {
-  const LayerShape& s = layer.shape;
-  const std::int64_t plane = s.OH * s.OW;
-  return fmt::format("layer '{}', n {}, k {}, y {}, x {}", printable(layer.name), in_tensor / plane / s.K,
-                     in_tensor / plane % s.K, in_tensor % plane / s.OW, in_tensor % s.OW);
+  return fmt::format("layer '{}', {}", printable(layer.name), place(layer.shape, in_tensor));
 }
 
 bool overflowed(const Output&, std::uint8_t state) {
@@ -59,8 +62,8 @@ std::optional<std::string> find_wrong_code(const Network& network, const Layer& 
   }
   if (computed.codes.empty()) return std::nullopt;
   const Tensor& recorded = network.tensor(layer.output);
-  const auto wrong = find_first(layer.shape, computed, [&](const Output& output, std::uint8_t) {
-    return computed.codes[output.accumulator] != recorded.code(output.in_tensor);
+  const auto wrong = find_first(layer.shape, computed, [&](const Output& output, std::uint8_t state) {
+    return state != 0 && computed.codes[output.accumulator] != recorded.code(output.in_tensor);
   });
   if (!wrong) return std::nullopt;
   return fmt::format("{}: code: got {}, want {}", place(layer, wrong->in_tensor),
@@ -68,19 +71,24 @@ std::optional<std::string> find_wrong_code(const Network& network, const Layer& 
 }
 
 std::optional<std::string> find_wrong_accumulator(const Network& network, const Layer& layer,
-                                                  const ComputedLayer& computed) {
+                                                  const ComputedLayer& computed, bool finished) {
   const std::vector<std::int64_t> want =
       plain_convolution(layer.shape, network.tensor(layer.input), network.tensor(layer.weight));
   const std::vector<std::int32_t>& sums = computed.accumulators.sums;
   const auto wrong = find_first(layer.shape, computed, [&](const Output& output, std::uint8_t state) {
     const std::size_t i = output.accumulator;
+    if (state == 0) return finished;
     if (sums[i] == want[i]) return false;
     const auto kept = static_cast<std::uint32_t>(static_cast<std::uint64_t>(want[i]));
-    return !overflowed(output, state) || static_cast<std::uint32_t>(sums[i]) != kept;
+    return network.bits == 8 || !overflowed(output, state) || static_cast<std::uint32_t>(sums[i]) != kept;
   });
   if (!wrong) return std::nullopt;
-  return fmt::format("{}: accumulator: got {}, want {}", place(layer, wrong->in_tensor),
-                     sums[wrong->accumulator], want[wrong->accumulator]);
+  const std::int64_t right = want[wrong->accumulator];
+  if (computed.accumulators.states[wrong->accumulator] == 0)
+    return fmt::format("{}: accumulator: got none, want {}", place(layer, wrong->in_tensor), right);
+  const bool fits = right == static_cast<std::int32_t>(right);
+  return fmt::format("{}: accumulator: got {}, want {}{}", place(layer, wrong->in_tensor),
+                     sums[wrong->accumulator], right, fits ? "" : ", which overflows 32 bits");
 }
 
 void count_checked(const Layer& layer, const ComputedLayer& computed, CheckCounts& counts) {
@@ -92,7 +100,9 @@ void count_checked(const Layer& layer, const ComputedLayer& computed, CheckCount
     counts.overflows += overflowed(output, state);
     return overflowed(output, state);
   });
-  if (before == 0 && first) counts.first_overflow = place(layer, first->in_tensor);
+  if (before > 0 || !first) return;
+  counts.overflow_layer = layer.name;
+  counts.overflow_place = place(layer.shape, first->in_tensor);
 }
 
 }  // namespace dpred

@@ -226,6 +226,7 @@ void Preparation::prepare(const Layer& layer) {
   prepared.traffic = traffic_of(prepared.plan, prepared.streams, point_.burst_bytes);
   prepared.raw_traffic = traffic_of(prepared.plan, prepared.raw_streams, point_.burst_bytes);
 
+  prepared.requantisation = requantisation_of(network_, layer);
   layers_.push_back(std::move(prepared));
 }
 

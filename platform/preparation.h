@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "models/array/brick_maps.h"
 #include "models/array/layer_schedule.h"
+#include "models/array/requantisation.h"
 #include "models/codec/codec.h"
 #include "models/codec/stream_directory.h"
 #include "platform/layer_descriptor.h"
@@ -78,6 +80,7 @@ struct PreparedLayer {
   Traffic traffic;      ///< closed form
   Traffic raw_traffic;  ///< the same plan with every tensor uncompressed
   std::shared_ptr<const BrickMap> activation_bricks, weight_bricks;  ///< null where the design needs none
+  std::optional<Requantisation> requantisation;  ///< none: the results are the recorded ones
   bool coded_output() const { return output != nullptr && output->directory->plan().has_table(); }
 };
 

@@ -104,6 +104,25 @@ nlohmann::ordered_json memory_json(const dram::Statistics& statistics, const Mem
   return json;
 }
 
+/// What was checked, or, without a check, that one would fail.
+std::string check_lines(const RunResult& result) {
+  if (!result.check) {
+    if (result.layers_with_other_codes == 0) return {};
+    return fmt::format(
+        "note: computed codes of {} layers are not the recorded ones; --check names the first\n",
+        result.layers_with_other_codes);
+  }
+  const CheckCounts& check = *result.check;
+  std::string text =
+      fmt::format("check     {} accumulators right, and {} codes in {} of {} layers\n", check.accumulators,
+                  check.codes, check.layers_by_codes, check.layers_by_codes + check.layers_by_accumulators);
+  if (check.overflows > 0) {
+    text += fmt::format("note: {} accumulators overflow 32 bits, first {} of {}\n", check.overflows,
+                        check.overflow_place, short_name(check.overflow_layer, name_width));
+  }
+  return text;
+}
+
 }  // namespace
 
 std::string layers_csv(const RunResult& result, const DesignPoint& point) {
@@ -141,6 +160,17 @@ std::string summary_json(const RunResult& result, const Network& network, const 
   summary["totals"] = totals_json(result, point);
   summary["fill_cycles_per_layer"] = result.fill_cycles;
   summary["memory"] = memory_json(result.memory, point.memory);
+  if (result.check) {
+    summary["check"] = {{"layers_by_codes", result.check->layers_by_codes},
+                        {"layers_by_accumulators", result.check->layers_by_accumulators},
+                        {"accumulators", result.check->accumulators},
+                        {"codes", result.check->codes},
+                        {"overflows", result.check->overflows}};
+    if (result.check->overflows > 0) {
+      summary["check"]["first_overflow"] = {{"layer", result.check->overflow_layer},
+                                            {"place", result.check->overflow_place}};
+    }
+  }
   if (baselines != nullptr) {
     nlohmann::ordered_json others;
     const std::uint64_t cycles = result.ledger().total();
@@ -217,6 +247,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
       "overhead {:.1f}%\n",
       percent(CycleCause::compute), percent(CycleCause::stall_activation), percent(CycleCause::stall_weight),
       percent(CycleCause::stall_output), percent(CycleCause::stall_codec), percent(CycleCause::overhead));
+  text += check_lines(result);
   if (compare) {
     text += fmt::format("speed-up  {:.2f}x over {} uncompressed, {:.2f}x over bit-parallel uncompressed\n",
                         ratio(baselines->uncompressed.ledger().total(), ledger.total()), point.design->name,

@@ -3,11 +3,14 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "models/dram/statistics.h"
 #include "models/ledger/ledger.h"
+#include "platform/check.h"
 #include "platform/preparation.h"
 
 namespace dpred {
@@ -24,10 +27,12 @@ struct LayerResult {
 
 struct RunResult {
   std::vector<LayerResult> layers;
-  std::uint64_t control_read_bytes = 0;  ///< descriptors
-  std::uint64_t fill_cycles = 0;         ///< of a layer, on an ideal memory
-  dram::Statistics memory;               ///< what the memory served
-  std::vector<std::string> mismatches;   ///< tensors in memory that do not decode to their values
+  std::uint64_t control_read_bytes = 0;     ///< descriptors
+  std::uint64_t fill_cycles = 0;            ///< of a layer, on an ideal memory
+  dram::Statistics memory;                  ///< what the memory served
+  std::vector<std::string> mismatches;      ///< tensors in memory that do not decode to their values
+  std::optional<CheckCounts> check;         ///< where the computed values were checked
+  std::size_t layers_with_other_codes = 0;  ///< else: layers whose computed codes are not the recorded ones
 
   std::uint64_t macs() const;
   Ledger ledger() const;
@@ -35,13 +40,26 @@ struct RunResult {
   Traffic raw_traffic() const;
 };
 
+/// A check has found that the array computes something else than it should: layer, place, got and want.
+class CheckFailure : public std::runtime_error {
+  using std::runtime_error::runtime_error;
+};
+
 /// Called after each layer with the number done.
 using Progress = std::function<void(std::size_t)>;
 
+struct SimulationOptions {
+  bool find_next = true;  ///< else `binds_next` stays what binds
+  /// Values are multiplied bit by bit, as the design's hardware does it; every accumulator is compared with a
+  /// plain convolution, and every computed code with the recorded one. InputError if data is elided.
+  bool check = false;
+};
+
 /// Simulates the network once and, for `binds_next`, each layer again with the resource that binds it ideal.
 /// With data carried, every tensor in memory is decoded and compared afterwards. One call a process: SystemC
-/// has one simulation. TransportError, StreamError or std::runtime_error if the platform fails.
-/// Without `find_next`, `binds_next` stays what binds.
-RunResult simulate(const Preparation& preparation, const Progress& progress = {}, bool find_next = true);
+/// has one simulation. TransportError, StreamError or std::runtime_error if the platform fails, CheckFailure
+/// if a check does.
+RunResult simulate(const Preparation& preparation, const Progress& progress = {},
+                   const SimulationOptions& options = {});
 
 }  // namespace dpred

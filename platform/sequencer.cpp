@@ -96,6 +96,8 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   values.activation_layout = &model_->streams.activation->layout();
   values.weight_layout = &model_->streams.weight->layout();
   values.results = layer.output_channels > 0 ? model_->results : nullptr;
+  values.requantisation = layer.output_channels > 0 ? model_->requantisation : nullptr;
+  values.checked = model_->checked;
   values.elided = what_if_.elided;
   values.weight_bricks = model_->weight_bricks;
   if (what_if_.elided) values.activation_bricks = model_->activation_bricks;
@@ -271,7 +273,9 @@ void Sequencer::fill_layer() {
       const Fill& fill = *jobs[j].weights;
       place_is_free(fill);
       if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
-        const sc_core::sc_time there = engine->fetch_biases(fill.biases);
+        std::vector<std::int32_t> biases;
+        const sc_core::sc_time there = engine->fetch_biases(fill.biases, biases);
+        array->take_biases(fill.biases.begin, biases);
         state.weights = {there, there};
       }
       const FetchTimes times = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);

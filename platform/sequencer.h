@@ -19,9 +19,11 @@ namespace dpred {
 struct LayerModel {
   const Plan* plan = nullptr;
   LayerStreams streams;
-  const BrickMap* activation_bricks = nullptr;  ///< used where data is elided
-  const BrickMap* weight_bricks = nullptr;      ///< static; only for designs with brick-wise weights
-  const Tensor* results = nullptr;              ///< the recorded output; null: stays on chip
+  const BrickMap* activation_bricks = nullptr;     ///< used where data is elided
+  const BrickMap* weight_bricks = nullptr;         ///< static; only for designs with brick-wise weights
+  const Tensor* results = nullptr;                 ///< the recorded output; null: stays on chip
+  const Requantisation* requantisation = nullptr;  ///< null: results are the recorded ones
+  bool checked = false;                            ///< see ArrayLayer
 };
 
 /// Parts that are taken to cost nothing, to see what binds next.

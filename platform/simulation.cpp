@@ -6,7 +6,9 @@
 #include "models/codec/offset_table.h"
 #include "models/dram/dram.h"
 #include "platform/accelerator.h"
+#include "platform/check.h"
 #include "platform/run.h"
+#include "workloads/error.h"
 
 namespace dpred {
 
@@ -61,11 +63,11 @@ class HostMemory {
 class Testbed : public sc_core::sc_module {
  public:
   Testbed(const sc_core::sc_module_name& name, const Preparation& preparation, const Progress& progress,
-          bool find_next)
+          const SimulationOptions& options)
       : sc_module(name),
         preparation_(preparation),
         progress_(progress),
-        find_next_(find_next),
+        options_(options),
         accelerator_("accelerator", accelerator_config(preparation.point())),
         memory_("memory", preparation.point().memory.preset, preparation.point().memory.mapping,
                 preparation.point().memory.channels, preparation.point().memory.controller),
@@ -92,6 +94,7 @@ class Testbed : public sc_core::sc_module {
   void run_network() {
     write_memory();
     const bool elided = preparation_.point().elided;
+    if (options_.check) result.check.emplace();
     for (std::size_t i = 0; i < preparation_.layers().size(); ++i) {
       const PreparedLayer& layer = preparation_.layers()[i];
       const EngineTraffic before = accelerator_.traffic();
@@ -101,7 +104,7 @@ class Testbed : public sc_core::sc_module {
       row.name = layer.layer->name;
       row.op = to_string(layer.layer->op);
       row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
-      row.ledger = accelerator_.run(layer.descriptor_address, model_of(layer), as_built);
+      row.ledger = run_layer(layer, as_built);
       const EngineTraffic& after = accelerator_.traffic();
       row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
@@ -114,7 +117,36 @@ class Testbed : public sc_core::sc_module {
     result.control_read_bytes = accelerator_.traffic().control_read_bytes;
     result.memory = memory_.statistics();
     if (!elided) check_memory();
-    if (find_next_) find_next_bounds();
+    if (options_.find_next) find_next_bounds();
+  }
+
+  Ledger run_layer(const PreparedLayer& layer, const WhatIf& as_built) {
+    Ledger ledger;
+    try {
+      ledger = accelerator_.run(layer.descriptor_address, model_of(layer), as_built);
+    } catch (const sc_core::sc_unwind_exception&) {
+      throw;  // the kernel ends the process
+    } catch (const std::exception&) {
+      // Other codes than the recorded ones need other space: that they are other is the cause.
+      if (options_.check) check_values(*layer.layer, false);
+      throw;
+    }
+    const ComputedLayer& computed = accelerator_.computed();
+    if (options_.check) {
+      check_values(*layer.layer, true);
+      count_checked(*layer.layer, computed, *result.check);
+    } else if (find_wrong_code(preparation_.network(), *layer.layer, computed)) {
+      ++result.layers_with_other_codes;
+    }
+    return ledger;
+  }
+
+  void check_values(const Layer& layer, bool finished) const {
+    const Network& network = preparation_.network();
+    const ComputedLayer& computed = accelerator_.computed();
+    std::optional<std::string> wrong = find_wrong_accumulator(network, layer, computed, finished);
+    if (!wrong) wrong = find_wrong_code(network, layer, computed);
+    if (wrong) throw CheckFailure("check failed: " + *wrong);
   }
 
   void write_memory() {
@@ -183,12 +215,14 @@ class Testbed : public sc_core::sc_module {
     model.activation_bricks = layer.activation_bricks.get();
     model.weight_bricks = layer.weight_bricks.get();
     model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
+    model.requantisation = layer.requantisation ? &*layer.requantisation : nullptr;
+    model.checked = options_.check;
     return model;
   }
 
   const Preparation& preparation_;
   const Progress& progress_;
-  bool find_next_;
+  SimulationOptions options_;
   Accelerator accelerator_;
   dram::Dram memory_;
   HostMemory host_;
@@ -196,8 +230,12 @@ class Testbed : public sc_core::sc_module {
 
 }  // namespace
 
-RunResult simulate(const Preparation& preparation, const Progress& progress, bool find_next) {
-  Testbed testbed("testbed", preparation, progress, find_next);
+RunResult simulate(const Preparation& preparation, const Progress& progress,
+                   const SimulationOptions& options) {
+  if (options.check && preparation.point().elided) {
+    throw InputError("a check needs values to compute with, and sim.data = elided copies none: use carried");
+  }
+  Testbed testbed("testbed", preparation, progress, options);
   sc_core::sc_start();
   if (testbed.failure) std::rethrow_exception(testbed.failure);
   if (testbed.result.layers.size() != preparation.layers().size()) {

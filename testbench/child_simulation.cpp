@@ -59,7 +59,9 @@ std::string read_all(int file) {
 /// 'R' and the numbers, or 'E' and a message.
 std::string run_and_pack(const Preparation& preparation) {
   try {
-    RunResult result = simulate(preparation, {}, false);
+    SimulationOptions without_next;
+    without_next.find_next = false;
+    RunResult result = simulate(preparation, {}, without_next);
     std::string packed = "R";
     visit_numbers(result, [&](std::uint64_t& number) {
       packed.append(reinterpret_cast<const char*>(&number), sizeof number);

@@ -13,7 +13,7 @@ namespace dpred {
 
 const std::vector<Command>& commands() {
   static const std::vector<Command> list = {
-      {"run", "WORKLOAD [--config FILE]... [--section.key=value]... [--baseline] [--csv] [-o DIR]",
+      {"run", "WORKLOAD [--config FILE]... [--section.key=value]... [--baseline] [--check] [--csv] [-o DIR]",
        "Simulate one design point: bytes, cycles and what binds, per layer.", run_command},
       {"compress", "WORKLOAD [--config FILE]... [--codec.key=value]... [--csv]",
        "Sizes of every tensor with every codec.", compress_command},

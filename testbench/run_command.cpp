@@ -54,12 +54,16 @@ int run_command(const std::vector<std::string>& arguments) {
   own.add_options()("output,o", po::value<std::string>()->value_name("DIR"),
                     "folder for layers.csv and summary.json")(
       "baseline", "run the same memory without compression too: with this array, and bit-parallel")(
-      "csv", "print layers.csv to standard output, and nothing else");
+      "check",
+      "multiply bit by bit as the design does, and compare every accumulator and every code; exit status 1 "
+      "and the first mismatch otherwise")("csv", "print layers.csv to standard output, and nothing else");
   const auto start = std::chrono::steady_clock::now();
   const std::optional<CommandLine> line = parse_workload_command("run", arguments, own);
   if (!line) return 0;
   const Network network = load_workload(*line);
   const DesignPoint point(line->parameters);
+  SimulationOptions options;
+  options.check = line->options.count("check") != 0;
   const Preparation preparation(network, point);
   std::unique_ptr<OutputFolder> folder;
   if (line->options.count("output") != 0) {
@@ -77,7 +81,7 @@ int run_command(const std::vector<std::string>& arguments) {
     RunResult first_result = first.result();
     baselines = Baselines{std::move(first_result), second.result()};
   }
-  const RunResult result = simulate(preparation, terminal_progress(network.layers.size()));
+  const RunResult result = simulate(preparation, terminal_progress(network.layers.size()), options);
 
   const Baselines* compared = baselines ? &*baselines : nullptr;
   // Before anything is printed: where the files can't be written, the error is all that is said.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "models/array/layer_schedule.h"
+#include "models/array/requantisation.h"
 #include "models/codec/stream_directory.h"
 
 namespace dpred {
@@ -23,9 +24,15 @@ struct ArrayLayer {
   /// Designs with brick-wise weights only: weights' widths are static, found before the layer. Those of the
   /// weights that arrive are compared with them.
   const BrickMap* weight_bricks = nullptr;
-  /// What the array writes as results: the recorded output, (N, channels, OH, OW). Null: stays on chip.
+  /// The recorded output, (N, channels, OH, OW). Null: stays on chip.
   const Tensor* results = nullptr;
-  bool elided = false;
+  /// How accumulators become codes. Null: they do not, and the recorded output is written.
+  const Requantisation* requantisation = nullptr;
+  /// What is computed will be checked: it is multiplied bit by bit, as the design's hardware does it, and its
+  /// codes are written whatever they are. Else whole values are multiplied, which gives the same sums sooner,
+  /// and the recorded codes are written: plan and sizes hold for no others.
+  bool checked = false;
+  bool elided = false;  ///< no values arrive, none are computed
 };
 
 /// Rows of an operand that have arrived in its buffer, one after another from `buffer_address`.
@@ -48,7 +55,10 @@ class ArrayControl : public virtual sc_core::sc_interface {
   /// Reads rows from the operand's buffer and finds the widths of their bricks.
   virtual void take_activations(const ArrivedRows& arrived) = 0;
   virtual void take_weights(const ArrivedRows& arrived) = 0;
-  /// Cycles of a job: the difference of its end times in the uncut layer's schedule.
+  /// Biases of filters from `first_filter` on, in units of the accumulator: before the first job that needs
+  /// them.
+  virtual void take_biases(std::int64_t first_filter, const std::vector<std::int32_t>& biases) = 0;
+  /// Computes a job and returns its cycles: the difference of its end times in the uncut layer's schedule.
   virtual std::uint64_t compute(const ArrayJob& job) = 0;
   /// Writes results into the output buffer: rows (n * OH + oy), output columns, then the channels.
   virtual void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,

@@ -8,6 +8,16 @@
 
 namespace dpred {
 
+namespace {
+
+void centre(const std::uint16_t* containers, std::int64_t count, const ValueFormat& format,
+            std::int32_t* values) {
+  for (std::int64_t i = 0; i < count; ++i)
+    values[i] = format.centred(containers[i]);
+}
+
+}  // namespace
+
 ProcessingArray::ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
                                  const ArrayGeometry& geometry)
     : sc_module(name), design_(design), geometry_(geometry) {
@@ -31,9 +41,25 @@ void ProcessingArray::begin_layer(const ArrayLayer& layer) {
   if (layer.activation_bricks == nullptr) {
     arrived_activations_ = std::make_unique<BrickMap>(activation_bricks_.shape);
   }
-  schedule_ = std::make_unique<LayerSchedule>(
-      design_, geometry, layer.shape, layer.precision,
-      arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks, layer.weight_bricks);
+  const BrickMap* activation_widths =
+      arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks;
+  schedule_ = std::make_unique<LayerSchedule>(design_, geometry, layer.shape, layer.precision,
+                                              activation_widths, layer.weight_bricks);
+  arithmetic_.reset();
+  computed_ = {};
+  if (layer.elided) return;
+  ArrayArithmetic::Layer arithmetic;
+  arithmetic.shape = layer.folded ? folded(layer.shape) : layer.shape;
+  arithmetic.precision = layer.precision;
+  arithmetic.activation_signed = layer.activation_format.is_signed;
+  arithmetic.weight_signed = layer.weight_format.is_signed;
+  if (design_.activation == WidthSource::brick) arithmetic.activation_widths = activation_widths;
+  if (design_.weight == WidthSource::brick) arithmetic.weight_widths = layer.weight_bricks;
+  arithmetic_ = std::make_unique<ArrayArithmetic>(
+      layer.checked ? multiplication_of(design_) : Multiplication::whole, geometry_.lanes, arithmetic);
+  computed_.accumulators = Accumulators(layer.shape);
+  if (layer.requantisation != nullptr) computed_.codes.resize(computed_.accumulators.sums.size());
+  biases_.assign(static_cast<std::size_t>(layer.shape.K), 0);
 }
 
 /// Calls visit(row, section, containers) for each row, in the order of the stream.
@@ -65,15 +91,19 @@ void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const Arriv
 void ProcessingArray::take_activations(const ArrivedRows& arrived) {
   read_rows(activation_buffer, arrived, *layer_.activation_layout, layer_.activation_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
-              if (!arrived_activations_) return;
               const std::int64_t plane_row = row - section.first_row;  // n * H + y
               const std::int64_t n = plane_row / layer_.shape.H;
               activation_bricks_.place.visit_row(
                   n, plane_row - n * layer_.shape.H,
                   [&](std::int64_t x, std::int64_t position, std::int64_t first_channel) {
-                    arrived_activations_->absorb(position, first_channel + section.first_channel,
-                                                 section.channels, containers + x * section.channels,
-                                                 layer_.activation_format);
+                    const std::uint16_t* channels = containers + x * section.channels;
+                    const std::int64_t channel = first_channel + section.first_channel;
+                    if (arrived_activations_) {
+                      arrived_activations_->absorb(position, channel, section.channels, channels,
+                                                   layer_.activation_format);
+                    }
+                    centre(channels, section.channels, layer_.activation_format,
+                           arithmetic_->activations(position) + channel);
                   });
             });
 }
@@ -86,23 +116,27 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
   const BrickMap* known = layer_.weight_bricks;
   read_rows(weight_buffer, arrived, *layer_.weight_layout, layer_.weight_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
-              if (known == nullptr) return;
               // Depthwise: a row is a tap of all filters; otherwise all taps of a filter.
               BrickShape bricks = weight_bricks_.shape;
               bricks.positions = depthwise ? section.row_values : taps;
               BrickMap found(bricks);
+              const auto take = [&](std::int32_t* values, std::int64_t position, std::int64_t channel,
+                                    std::int64_t channels, const std::uint16_t* taken) {
+                centre(taken, channels, layer_.weight_format, values);
+                if (known != nullptr) found.absorb(position, channel, channels, taken, layer_.weight_format);
+              };
               if (depthwise) {
                 for (std::int64_t k = 0; k < bricks.positions; ++k)
-                  found.absorb(k, 0, 1, containers + k, layer_.weight_format);
+                  take(arithmetic_->weights(k, row), k, 0, 1, containers + k);
               } else {
                 for (std::int64_t r = 0; r < shape.R; ++r) {
                   place.visit_row(0, r, [&](std::int64_t s, std::int64_t position, std::int64_t channel) {
-                    found.absorb(position, channel, section.channels,
-                                 containers + (r * shape.S + s) * section.channels, layer_.weight_format);
+                    take(arithmetic_->weights(row, position) + channel, position, channel, section.channels,
+                         containers + (r * shape.S + s) * section.channels);
                   });
                 }
               }
-              for (std::int64_t i = 0; i < bricks.positions; ++i) {
+              for (std::int64_t i = 0; known != nullptr && i < bricks.positions; ++i) {
                 const std::uint8_t* expected = known->at(depthwise ? i * taps + row : row * taps + i);
                 if (!std::equal(found.at(i), found.at(i) + bricks.bricks(), expected)) {
                   throw std::runtime_error(std::string(name()) + ": weights of row " + std::to_string(row) +
@@ -112,7 +146,41 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
             });
 }
 
+void ProcessingArray::take_biases(std::int64_t first_filter, const std::vector<std::int32_t>& biases) {
+  if (layer_.elided) return;
+  std::copy(biases.begin(), biases.end(), biases_.begin() + first_filter);
+}
+
+/// The output rows that the job completes, for its filters.
+void ProcessingArray::compute_values(const ArrayJob& job) {
+  const RowRange rows{schedule_->rows_in_units(job.unit_begin), schedule_->rows_in_units(job.unit_end)};
+  const bool one_set = job.set_end - job.set_begin == 1;  // or a part of it
+  for (std::int64_t i = job.set_begin; i < job.set_end; ++i) {
+    const FilterSet& set = schedule_->sets()[static_cast<std::size_t>(i)];
+    const std::int64_t begin = one_set ? job.filter_begin : set.filter_begin;
+    const std::int64_t end = one_set ? job.filter_end : set.filter_end;
+    arithmetic_->compute(rows, set, begin, end, computed_.accumulators);
+    if (layer_.requantisation != nullptr) requantise(rows, set, begin, end);
+  }
+}
+
+void ProcessingArray::requantise(RowRange rows, const FilterSet& set, std::int64_t filter_begin,
+                                 std::int64_t filter_end) {
+  Accumulators& accumulators = computed_.accumulators;
+  for (std::int64_t window = rows.begin * layer_.shape.OW; window < rows.end * layer_.shape.OW; ++window) {
+    for (std::int64_t k = set.filter_begin; k < set.filter_end; k += set.filter_step) {
+      if (k < filter_begin || k >= filter_end) continue;
+      const std::size_t at = accumulators.at(window, k);
+      std::int32_t sum = 0;
+      if (__builtin_add_overflow(accumulators.sums[at], biases_[static_cast<std::size_t>(k)], &sum))
+        accumulators.states[at] |= Accumulators::overflowed;
+      computed_.codes[at] = static_cast<std::int16_t>(layer_.requantisation->code(k, sum));
+    }
+  }
+}
+
 std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
+  if (arithmetic_) compute_values(job);
   std::uint64_t cycles = 0;
   for (std::int64_t set = job.set_begin; set < job.set_end; ++set) {
     cycles += schedule_->end(set, job.unit_end) - schedule_->end(set, job.unit_begin);
@@ -143,6 +211,11 @@ void ProcessingArray::write_results(RowRange rows, std::int64_t channel_begin, s
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
       for (std::int64_t x = 0; x < width; ++x) {
         for (std::int64_t c = channel_begin; c < channel_end; c += channel_step) {
+          if (layer_.requantisation != nullptr && layer_.checked) {
+            const std::size_t computed = computed_.accumulators.at(row * width + x, c);
+            *out++ = static_cast<std::uint8_t>(computed_.codes[computed]);
+            continue;
+          }
           const std::int64_t at = ((row / height * channels + c) * height + row % height) * width + x;
           const std::uint8_t* code = results.data.data() + static_cast<std::size_t>(at) * code_bytes;
           *out++ = code[0];

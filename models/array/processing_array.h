@@ -1,4 +1,4 @@
-// The processing array: TLM initiator on the three buffers, timed by its compute design.
+// The processing array: TLM initiator on the three buffers; computes with what arrives, timed by its design.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +7,9 @@
 #include <tlm>
 #include <vector>
 
+#include "models/array/array_arithmetic.h"
 #include "models/array/array_control.h"
+#include "models/array/computed_layer.h"
 #include "models/array/fold.h"
 #include "models/tlm/memory_access.h"
 #include "models/tlm/no_backward_path.h"
@@ -29,14 +31,20 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   const LayerSchedule& schedule() const override { return *schedule_; }
   void take_activations(const ArrivedRows& arrived) override;
   void take_weights(const ArrivedRows& arrived) override;
+  void take_biases(std::int64_t first_filter, const std::vector<std::int32_t>& biases) override;
   std::uint64_t compute(const ArrayJob& job) override;
   void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
                      std::int64_t channel_step, std::uint64_t buffer_address) override;
+
+  /// What has been computed since begin_layer(); nothing where data is elided.
+  const ComputedLayer& computed() const { return computed_; }
 
  private:
   template <class Visit>
   void read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived, const StreamLayout& layout,
                  const ValueFormat& format, Visit&& visit);
+  void compute_values(const ArrayJob& job);
+  void requantise(RowRange rows, const FilterSet& set, std::int64_t filter_begin, std::int64_t filter_end);
 
   NoBackwardPath no_backward_path_;
   const ComputeDesign& design_;
@@ -45,6 +53,9 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   OperandBricks activation_bricks_, weight_bricks_;
   std::unique_ptr<BrickMap> arrived_activations_;
   std::unique_ptr<LayerSchedule> schedule_;
+  std::unique_ptr<ArrayArithmetic> arithmetic_;  ///< null where data is elided
+  std::vector<std::int32_t> biases_;
+  ComputedLayer computed_;
   MemoryAccess access_;
   std::vector<std::uint8_t> bytes_;
   std::vector<std::uint16_t> containers_;

@@ -11,11 +11,10 @@ namespace {
 constexpr std::int64_t lowest_word = std::numeric_limits<std::int32_t>::min();
 constexpr std::int64_t highest_word = std::numeric_limits<std::int32_t>::max();
 
-/// 2 * a * b / 2^32 for b >= 0, rounded to nearest, halves upward.
+/// 2 * a * b / 2^32, rounded to nearest, halves upward. TFLite's b is never the lowest word here, so that its
+/// one case that saturates doesn't arise.
 std::int64_t doubling_high_multiply(std::int64_t a, std::int64_t b) {
-  const std::int64_t product = a * b;
-  const std::int64_t nudge = product >= 0 ? std::int64_t{1} << 30 : 1 - (std::int64_t{1} << 30);
-  return (product + nudge) / (std::int64_t{1} << 31);  // towards zero
+  return (a * b + (std::int64_t{1} << 30)) >> 31;
 }
 
 /// value / 2^exponent, rounded to nearest, halves away from zero.

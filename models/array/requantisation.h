@@ -2,7 +2,7 @@
 //
 // Source: TensorFlow Lite, kernels/internal/common.h (MultiplyByQuantizedMultiplier with both roundings, as
 // in gemmlowp), quantization_util.cc (QuantizeMultiplier), kernel_util.cc
-// (CalculateActivationRangeQuantized). Stated in docs/contracts.md, "Results of a layer".
+// (CalculateActivationRangeQuantized). Stated in docs/contracts.md, "Computed values".
 #pragma once
 
 #include <cstdint>
@@ -21,9 +21,9 @@ struct FixedPointFactor {
 
   /// `factor` is finite and not negative.
   static FixedPointFactor of(double factor);
-  /// value * factor, rounded in two steps: a saturating rounding doubling high multiply, then a rounding
-  /// division by a power of two. Halves are rounded away from zero in both, but for negative ones in the
-  /// first, which go up. A product left of the binary point that leaves 32 bits saturates.
+  /// value * factor, rounded in two steps: a rounding doubling high multiply, whose halves go up, then a
+  /// rounding division by a power of two, whose halves go away from zero. With a positive shift the value is
+  /// shifted first, and saturates at 32 bits.
   std::int32_t times(std::int32_t value) const;
 };
 

@@ -37,6 +37,7 @@ void CompressionEngine::begin_layer(const EngineLayer& layer) {
   weight_.stream = layer.weight;
   weight_.cursor = FetchCursor(config_.burst_bytes);
   bias_cursor_ = FetchCursor(config_.burst_bytes);
+  bias_bytes_.clear();
   output_ = Sink{};
   output_.stream = layer.output;
   if (layer.output.directory != nullptr) {
@@ -210,13 +211,22 @@ void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
                         fill_staging_.size(), layer_.elided);
 }
 
-sc_core::sc_time CompressionEngine::fetch_biases(RowRange filters) {
+sc_core::sc_time CompressionEngine::fetch_biases(RowRange filters, std::vector<std::int32_t>& biases) {
   const BurstRange bursts = bias_cursor_.fetch(0, 4 * static_cast<std::uint64_t>(filters.begin),
                                                4 * static_cast<std::uint64_t>(filters.end));
-  read_staging_.resize(static_cast<std::size_t>(bursts.bytes()));
+  if (bias_bytes_.size() < bursts.end) bias_bytes_.resize(static_cast<std::size_t>(bursts.end));
   traffic_.weight_read_bytes += bursts.bytes();
-  return access(reads_, tlm::TLM_READ_COMMAND, layer_.bias_address + bursts.begin, read_staging_.data(),
-                bursts.bytes());
+  const sc_core::sc_time there = access(reads_, tlm::TLM_READ_COMMAND, layer_.bias_address + bursts.begin,
+                                        bias_bytes_.data() + bursts.begin, bursts.bytes());
+  biases.clear();
+  if (layer_.elided) return there;
+  for (std::int64_t k = filters.begin; k < filters.end; ++k) {
+    const std::uint8_t* bytes = bias_bytes_.data() + 4 * k;
+    biases.push_back(static_cast<std::int32_t>(bytes[0] | std::uint32_t{bytes[1]} << 8 |
+                                               std::uint32_t{bytes[2]} << 16 |
+                                               std::uint32_t{bytes[3]} << 24));
+  }
+  return there;
 }
 
 DrainTimes CompressionEngine::drain(const JobResults& results, const std::vector<std::int64_t>& blocks) {

@@ -44,7 +44,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   void begin_layer(const EngineLayer& layer) override;
   sc_core::sc_time fetch_table(Operand operand) override;
   FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows, std::uint64_t buffer_address) override;
-  sc_core::sc_time fetch_biases(RowRange filters) override;
+  sc_core::sc_time fetch_biases(RowRange filters, std::vector<std::int32_t>& biases) override;
   DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) override;
   sc_core::sc_time finish_output() override;
   void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
@@ -110,6 +110,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   MemoryAccess fill_access_, drain_access_;
   Source activation_, weight_;
   FetchCursor bias_cursor_{1};
+  std::vector<std::uint8_t> bias_bytes_;  ///< that have been fetched, from the first filter's on
   Sink output_;
   std::vector<std::uint8_t> control_staging_, read_staging_, write_staging_, fill_staging_, drain_staging_;
   std::vector<std::uint16_t> containers_;  ///< of the fetch that is being decoded

@@ -64,7 +64,8 @@ class EngineControl : public virtual sc_core::sc_interface {
   /// Rows into the operand's buffer, one after another from `buffer_address`.
   virtual FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows,
                            std::uint64_t buffer_address) = 0;
-  virtual sc_core::sc_time fetch_biases(RowRange filters) = 0;
+  /// `biases` gets those of the filters, or nothing where data is elided.
+  virtual sc_core::sc_time fetch_biases(RowRange filters, std::vector<std::int32_t>& biases) = 0;
   /// Takes a job's results in and writes the blocks that they complete.
   virtual DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;
   /// Writes what is left of the stream, and the table.

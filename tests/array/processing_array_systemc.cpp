@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "models/array/plain_convolution.h"
 #include "models/buffer/on_chip_buffer.h"
 #include "tests/platform/random_layers.h"
 #include "tests/platform/recording_memory.h"
@@ -199,6 +200,87 @@ TEST_CASE("an array refuses to fold what its rule doesn't let it") {
   }
   CHECK(refused > 10);
   CHECK(refused < 40);
+}
+
+TEST_CASE("the array computes with what arrives, whatever the jobs") {
+  Random random(65);
+  for (int round = 0; round < 120; ++round) {
+    CAPTURE(round);
+    const int bits = random.of<int>({8, 8, 16});
+    const Case c(random, bits);
+    Requantisation requantisation;
+    std::vector<std::int32_t> biases;
+    for (std::int64_t k = 0; k < c.shape.K; ++k) {
+      requantisation.factors.push_back(FixedPointFactor::of(0.001 * static_cast<double>(random.in(1, 50))));
+      biases.push_back(static_cast<std::int32_t>(random.in(-2000, 2000)));
+    }
+    ArrayLayer layer = c.layer();
+    layer.checked = random.chance(50);
+    if (bits == 8) layer.requantisation = &requantisation;
+    Bench bench(c);
+    ByteVector written(static_cast<std::size_t>(c.result.values() * bits / 8));
+    const bool finished = bench.run([&] {
+      bench.array->begin_layer(layer);
+      std::vector<RowRange> rows;
+      for (const StreamSection& section : c.activation_layout.sections())
+        rows.push_back({section.first_row, section.end_row()});
+      ByteVector bytes;
+      for (const RowRange& range : rows) {
+        const ByteVector part =
+            Case::codes(c.activation, c.activation_layout, c.activation_profile.format, range);
+        bytes.insert(bytes.end(), part.begin(), part.end());
+      }
+      Bench::debug(*bench.activations, tlm::TLM_WRITE_COMMAND, 0, bytes);
+      bench.array->take_activations({rows, 0});
+      bytes = Case::codes(c.weight, c.weight_layout, c.weight_profile.format, {0, c.weight_layout.rows()});
+      Bench::debug(*bench.weights, tlm::TLM_WRITE_COMMAND, 0, bytes);
+      bench.array->take_weights({{{0, c.weight_layout.rows()}}, 0});
+      const std::int64_t half = c.shape.K / 2;
+      bench.array->take_biases(0, {biases.begin(), biases.begin() + half});
+      bench.array->take_biases(half, {biases.begin() + half, biases.end()});
+      const auto& sets = bench.array->schedule().sets();
+      const auto all_sets = static_cast<std::int64_t>(sets.size());
+      const std::int64_t units = bench.array->schedule().units();
+      for (std::int64_t unit = 0; unit < units;) {
+        const std::int64_t end = random.in(unit + 1, units);
+        for (std::int64_t set = 0; set < all_sets;) {
+          const auto& first = sets[static_cast<std::size_t>(set)];
+          const std::int64_t last = random.in(set + 1, all_sets);
+          if (last == set + 1 && !c.shape.depthwise()) {  // in two parts
+            const std::int64_t middle = random.in(first.filter_begin, first.filter_end);
+            bench.array->compute({set, last, first.filter_begin, middle, unit, end});
+            bench.array->compute({set, last, middle, first.filter_end, unit, end});
+          } else {
+            bench.array->compute({set, last, first.filter_begin,
+                                  sets[static_cast<std::size_t>(last - 1)].filter_end, unit, end});
+          }
+          set = last;
+        }
+        unit = end;
+      }
+      bench.array->write_results({0, c.shape.N * c.shape.OH}, 0, c.shape.K, 1, 5);
+      Bench::debug(*bench.outputs, tlm::TLM_READ_COMMAND, 5, written);
+    });
+    REQUIRE(finished);
+    const ComputedLayer& computed = bench.array->computed();
+    const std::vector<std::int64_t> sums = plain_convolution(c.shape, c.activation, c.weight);
+    REQUIRE(computed.accumulators.sums.size() == sums.size());
+    REQUIRE(computed.codes.size() == (bits == 8 ? sums.size() : 0));
+    const std::int64_t plane = c.shape.OH * c.shape.OW;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      const std::int64_t k = at % c.shape.K, window = at / c.shape.K;
+      REQUIRE((computed.accumulators.states[i] & Accumulators::computed) != 0);
+      if ((computed.accumulators.states[i] & Accumulators::overflowed) == 0)
+        REQUIRE(computed.accumulators.sums[i] == sums[i]);
+      if (bits != 8) continue;
+      const std::int32_t code =
+          requantisation.code(k, static_cast<std::int32_t>(sums[i]) + biases[static_cast<std::size_t>(k)]);
+      REQUIRE(computed.codes[i] == code);
+      const std::int32_t recorded = c.result.code((window / plane * c.shape.K + k) * plane + window % plane);
+      REQUIRE(written[i] == static_cast<std::uint8_t>(layer.checked ? code : recorded));
+    }
+  }
 }
 
 TEST_CASE("the parts of a filter set that is cut take the time of the whole") {

@@ -187,11 +187,12 @@ ProcessUse run_process(const std::vector<std::string>& arguments) {
 }
 
 void processes(Bench& bench, const std::string& command, const fs::path& folder) {
-  for (const char* data : {"carried", "elided"}) {
-    const std::string name = "dpred run " + folder.filename().string() + " " + data;
+  for (const char* option : {"--sim.data=carried", "--sim.data=elided", "--check"}) {
+    const std::string text = option;
+    const std::string name = "dpred run " + folder.filename().string() + " " +
+                             (text == "--check" ? "checked" : text.substr(text.find('=') + 1));
     if (!bench.wanted(name)) continue;
-    const std::vector<std::string> arguments{command, "run", folder.string(),
-                                             std::string("--sim.data=") + data};
+    const std::vector<std::string> arguments{command, "run", folder.string(), option};
     run_process(arguments);
     std::vector<double> wall, cpu, peak, relative;
     for (int i = 0; i < 9; ++i) {

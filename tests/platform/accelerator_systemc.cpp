@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 #include <memory>
 
+#include "platform/check.h"
 #include "platform/preparation.h"
 #include "tests/platform/random_networks.h"
 #include "tests/platform/recording_memory.h"
@@ -34,6 +35,7 @@ struct Bench {
   std::unique_ptr<RecordingMemory> memory;
   std::unique_ptr<Driver> driver;
   std::vector<Ledger> ledgers;
+  bool checked = false;
 
   Bench(const Network& n, const Settings& settings)
       : network(n), point(parameters_of(settings)), preparation(network, point) {
@@ -82,6 +84,8 @@ struct Bench {
           model.activation_bricks = layer.activation_bricks.get();
           model.weight_bricks = layer.weight_bricks.get();
           model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
+          model.requantisation = layer.requantisation ? &*layer.requantisation : nullptr;
+          model.checked = checked;
           ledgers.push_back(accelerator->run(layer.descriptor_address, model, WhatIf{}));
         }
         outcome = "fine";
@@ -95,6 +99,18 @@ struct Bench {
     };
     sc_core::sc_start();
     return outcome;
+  }
+
+  /// Of a network of one layer: what a check says of its values, or "right"; the run's outcome if it failed
+  /// before a wrong value was computed.
+  std::string check() {
+    checked = true;
+    const std::string outcome = run();
+    const Layer& layer = network.layers.front();
+    if (const auto wrong = find_wrong_accumulator(network, layer, accelerator->computed(), outcome == "fine"))
+      return *wrong;
+    if (const auto wrong = find_wrong_code(network, layer, accelerator->computed())) return *wrong;
+    return outcome == "fine" ? "right" : outcome;
   }
 };
 
@@ -224,6 +240,69 @@ TEST_CASE("what is corrupted in memory is found") {
     CHECK_THAT(flipped(d.weight.address, bit), Catch::StartsWith("StreamError: stream at address"));
   }
   CHECK(flipped(0, 0) == "InputError: layer descriptor: wrong magic number");
+}
+
+TEST_CASE("one bit that is wrong in memory fails a check") {
+  Random random(73);
+  Network network = one_layer();
+  for (const char* key : {"a", "w"}) {  // no zeros: whatever changes has an effect
+    Tensor& tensor = network.tensors[key];
+    for (std::uint8_t& code : tensor.data)
+      code = static_cast<std::uint8_t>(random.in(1, 100) * (random.chance(30) ? -1 : 1));
+  }
+  make_reproducible(network, random);
+  for (const char* codec : {"raw", "dpred"}) {
+    Settings settings = small_blocks;
+    settings["codec.name"] = codec;
+    REQUIRE(Bench(network, settings).check() == "right");
+    const Bench intact(network, settings);
+    const LayerDescriptor d = intact.preparation.layers().front().descriptor;
+    int noticed_by_values = 0;
+    for (const OperandDescriptor* operand : {&d.activation, &d.weight}) {
+      for (int i = 0; i < 20; ++i) {
+        const std::uint64_t address = operand->address + random.in(0, operand->bytes - 1);
+        const auto bit = random.in(0, 7);
+        CAPTURE(codec, address - operand->address, bit);
+        Bench bench(network, settings);
+        bench.memory->bytes[address] ^= 1 << bit;
+        const std::string found = bench.check();
+        REQUIRE(found != "right");
+        noticed_by_values += found.find(": accumulator: got ") != std::string::npos;
+        if (codec == std::string("raw")) REQUIRE_THAT(found, Catch::Contains(": accumulator: got "));
+      }
+    }
+    CHECK(noticed_by_values >= 10);
+    Bench bias(network, settings);
+    bias.memory->bytes[d.bias_address + 4 * 17 + 3] ^= 0x40;
+    CHECK_THAT(bias.check(),
+               Catch::StartsWith("layer 'layer', n 0, k 17, ") && Catch::Contains(": code: got "));
+  }
+}
+
+TEST_CASE("one width that is too small fails a check") {
+  Random random(74);
+  Network network = one_layer();
+  make_reproducible(network, random);
+  for (const ComputeDesign* design : compute_designs()) {
+    CAPTURE(design->name);
+    Settings settings = small_blocks;
+    settings["array.design"] = design->name;
+    REQUIRE(Bench(network, settings).check() == "right");
+    const Bench intact(network, settings);
+    for (const bool of_weights : {false, true}) {
+      CAPTURE(of_weights);
+      LayerDescriptor narrow = intact.preparation.layers().front().descriptor;
+      --(of_weights ? narrow.weight : narrow.activation).width;
+      Bench bench(network, settings);
+      bench.store(narrow, 0);
+      const WidthSource source = of_weights ? design->weight : design->activation;
+      if (source == WidthSource::tensor) {
+        CHECK_THAT(bench.check(), Catch::Contains(": accumulator: got "));
+      } else {
+        CHECK(bench.check() == "right");  // a profiled width that is not used
+      }
+    }
+  }
 }
 
 TEST_CASE("an output region that is too small ends the run and is not left") {

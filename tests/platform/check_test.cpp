@@ -42,7 +42,9 @@ struct Case {
     computed.codes = {11, 12, 16, 16};
   }
 
-  Text wrong_accumulator() const { return find_wrong_accumulator(network, network.layers[0], computed); }
+  Text wrong_accumulator(bool finished = false) const {
+    return find_wrong_accumulator(network, network.layers[0], computed, finished);
+  }
   Text wrong_code() const { return find_wrong_code(network, network.layers[0], computed); }
 };
 
@@ -63,7 +65,8 @@ TEST_CASE("a check finds nothing where nothing is wrong, and counts it") {
   CHECK(counts.accumulators == 8);
   CHECK(counts.codes == 4);
   CHECK(counts.overflows == 1);
-  CHECK(counts.first_overflow == "layer 'conv', n 0, k 0, y 0, x 1");
+  CHECK(counts.overflow_layer == "conv");
+  CHECK(counts.overflow_place == "n 0, k 0, y 0, x 1");
 }
 
 TEST_CASE("a check names the first wrong output in the order of the tensor") {
@@ -80,6 +83,8 @@ TEST_CASE("a check names the first wrong output in the order of the tensor") {
   c.computed.accumulators.states = {1, 1, 0, 1};
   CHECK(c.wrong_accumulator() == Text("layer 'conv', n 0, k 1, y 0, x 0: accumulator: got 13, want 12"));
   CHECK(c.wrong_code() == Text("layer 'conv', n 0, k 1, y 0, x 0: code: got 13, want 12"));
+  CHECK(c.wrong_accumulator(true) ==
+        Text("layer 'conv', n 0, k 0, y 0, x 1: accumulator: got none, want 16"));
   c.computed = {};
   CHECK(c.wrong_accumulator() == Text{});
   CHECK(c.wrong_code() == Text{});

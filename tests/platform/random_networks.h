@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "models/array/plain_convolution.h"
+#include "models/array/requantisation.h"
 #include "tests/platform/random_layers.h"
 
 namespace dpred::test {
@@ -61,6 +63,35 @@ inline Network random_network(Random& random) {
     network.layers.push_back(layer);
   }
   return network;
+}
+
+/// Gives the 8-bit layers that have a bias, gates apart, scales and the output codes that follow from them.
+inline void make_reproducible(Network& network, Random& random) {
+  if (network.bits != 8) return;
+  for (Layer& layer : network.layers) {
+    if (layer.bias.empty() || layer.output.empty() || layer.op == LayerOp::lstm_h) continue;
+    layer.weight_scales = layer.bias + "s";
+    network.aux[layer.weight_scales] = {};
+    for (std::int64_t k = 0; k < layer.shape.K; ++k)
+      network.aux[layer.weight_scales].values.push_back(1e-4 * static_cast<double>(random.in(1, 400)));
+    network.tensors[layer.input].scale = {1};
+    Tensor& output = network.tensors[layer.output];
+    output.scale = {1};
+    layer.fused_activation = random.of<std::string>({"none", "relu", "relu6"});
+    const auto requantisation = requantisation_of(network, layer);
+    const std::vector<std::int64_t> sums =
+        plain_convolution(layer.shape, network.tensor(layer.input), network.tensor(layer.weight));
+    const std::int64_t plane = layer.shape.OH * layer.shape.OW;
+    for (std::size_t i = 0; i < sums.size(); ++i) {
+      const auto at = static_cast<std::int64_t>(i);
+      const std::int64_t k = at % layer.shape.K, window = at / layer.shape.K;
+      const auto bias =
+          static_cast<std::int64_t>(network.aux[layer.bias].values[static_cast<std::size_t>(k)]);
+      const std::int64_t to = (window / plane * layer.shape.K + k) * plane + window % plane;
+      output.data[static_cast<std::size_t>(to)] =
+          static_cast<std::uint8_t>(requantisation->code(k, static_cast<std::int32_t>(sums[i] + bias)));
+    }
+  }
 }
 
 /// Parameters by key, as they are set.

@@ -75,7 +75,9 @@ class ScriptedEngine : public sc_core::sc_module, public EngineControl {
         weight ? script->jobs.at(weights_++).weights : script->jobs.at(activations_++).activations;
     return {at(times.at_engine), at(times.in_buffer)};
   }
-  sc_core::sc_time fetch_biases(RowRange) override { return at(script->jobs.at(biases_++).biases); }
+  sc_core::sc_time fetch_biases(RowRange, std::vector<std::int32_t>&) override {
+    return at(script->jobs.at(biases_++).biases);
+  }
   DrainTimes drain(const JobResults&, const std::vector<std::int64_t>&) override {
     drains_asked.push_back(now());
     if (broken_drain) throw StreamError("broken", 0);
@@ -108,6 +110,7 @@ class ScriptedArray : public sc_core::sc_module, public ArrayControl {
   const LayerSchedule& schedule() const override { return schedule_; }
   void take_activations(const ArrivedRows&) override {}
   void take_weights(const ArrivedRows&) override {}
+  void take_biases(std::int64_t, const std::vector<std::int32_t>&) override {}
   std::uint64_t compute(const ArrayJob& job) override {
     if (jobs.size() == broken_job) throw StreamError("broken", 0);
     jobs.push_back(job);

@@ -42,9 +42,9 @@ struct Point {
     return {network, changed};
   }
 
-  RunResult run() const {
+  RunResult run(const SimulationOptions& options = {}) const {
     fresh_simulation();
-    return simulate(*preparation);
+    return simulate(*preparation, {}, options);
   }
 };
 
@@ -161,6 +161,74 @@ TEST_CASE("random networks: values arrive, bytes are those planned, cycles add u
   CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_activation)] > 20);
   CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_weight)] > 20);
   CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_output)] > 10);
+}
+
+TEST_CASE("random networks: what is computed passes a check, and is what memory ends up with") {
+  Random random(44);
+  SimulationOptions checked;
+  checked.check = true;
+  checked.find_next = false;
+  int round = 0;
+  CheckCounts all;
+  for (auto& [network, settings] : random_samples(random, 50)) {
+    CAPTURE(++round);
+    make_reproducible(network, random);
+    const Point point(network, settings);
+    const RunResult result = point.run(checked);
+    REQUIRE(result.mismatches == std::vector<std::string>{});
+    REQUIRE(result.check);
+    REQUIRE(result.check->layers_by_codes + result.check->layers_by_accumulators == network.layers.size());
+    std::uint64_t outputs = 0;
+    for (const Layer& layer : network.layers)
+      outputs += static_cast<std::uint64_t>(layer.shape.N * layer.shape.K * layer.shape.OH * layer.shape.OW);
+    REQUIRE(result.check->accumulators == outputs);
+    all.layers_by_codes += result.check->layers_by_codes;
+    all.layers_by_accumulators += result.check->layers_by_accumulators;
+
+    const RunResult plain = point.run();
+    REQUIRE(plain.mismatches == std::vector<std::string>{});
+    REQUIRE_FALSE(plain.check);
+    REQUIRE(plain.layers_with_other_codes == 0);
+    for (std::size_t i = 0; i < network.layers.size(); ++i)
+      REQUIRE(text(plain.layers[i].ledger) == text(result.layers[i].ledger));
+  }
+  CHECK(all.layers_by_codes > 30);
+  CHECK(all.layers_by_accumulators > 50);
+}
+
+TEST_CASE("other codes than the recorded ones fail a check, and only a check") {
+  Random random(45);
+  SimulationOptions checked;
+  checked.check = true;
+  int failed = 0;
+  for (auto& [network, settings] : random_samples(random, 60)) {
+    make_reproducible(network, random);
+    const Layer* last = nullptr;
+    for (const Layer& layer : network.layers)
+      if (requantisation_of(network, layer)) last = &layer;
+    if (last == nullptr) continue;
+    ++failed;
+    CAPTURE(failed);
+    // One code of the last layer that has such; what reads it computes with the recorded one.
+    Tensor& output = network.tensors[last->output];
+    const std::int64_t at = random.in(0, output.values() - 1);
+    const std::int32_t right = output.code(at);
+    output.data[static_cast<std::size_t>(at)] ^= 1;
+    const std::string expected = ", want " + std::to_string(output.code(at));
+    const Point point(network, settings);
+    std::string what;
+    try {
+      point.run(checked);
+    } catch (const CheckFailure& failure) {
+      what = failure.what();
+    }
+    REQUIRE_THAT(what, Catch::StartsWith("check failed: layer '" + last->name + "', n ") &&
+                           Catch::EndsWith(": code: got " + std::to_string(right) + expected));
+    const RunResult plain = point.run();
+    REQUIRE(plain.mismatches == std::vector<std::string>{});
+    REQUIRE(plain.layers_with_other_codes == 1);
+  }
+  CHECK(failed > 15);
 }
 
 TEST_CASE("random networks: few decoders and encoders stall, and change nothing else") {
