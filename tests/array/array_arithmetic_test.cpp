@@ -212,6 +212,21 @@ TEST_CASE("the profiled widths are what designs without widths of bricks take") 
   }
 }
 
+TEST_CASE("centred values of 17 bits are multiplied in full") {
+  LayerShape shape;
+  shape.C = 20, shape.K = 3;
+  for (const int zero_point : {-32768, 32767}) {
+    Tensor input =
+        tensor_of(shape.input(), 16, [&](std::int64_t i) { return -zero_point - (zero_point > 0) - i; });
+    input.zero_point = zero_point;
+    const Case c(shape, {}, input, tensor_of(shape.weight(), 16, [](std::int64_t i) { return i % 7 - 3; }));
+    for (const ComputeDesign* design : compute_designs()) {
+      CAPTURE(design->name, zero_point);
+      CHECK(c.compute(*design).sums == written_out(c).sums);
+    }
+  }
+}
+
 TEST_CASE("an accumulator that leaves 32 bits is marked, also where it comes back") {
   ArrayGeometry geometry;
   geometry.lanes = 16;
@@ -233,6 +248,18 @@ TEST_CASE("an accumulator that leaves 32 bits is marked, also where it comes bac
     CHECK(sums({1, 1, 1, 1}) == (Accumulators::computed | Accumulators::overflowed));
     CHECK(sums({-1, -1, -1, 1}) == (Accumulators::computed | Accumulators::overflowed));
     CHECK(sums({1, -1, 1, -1}) == Accumulators::computed);
+
+    // Within a step nothing overflows, however many lanes it has.
+    LayerShape one_step;
+    one_step.C = 100;
+    ArrayGeometry many_lanes;
+    many_lanes.lanes = 100;
+    const Case step(one_step, many_lanes,
+                    tensor_of(one_step.input(), 16, [](std::int64_t) { return -32768; }),
+                    tensor_of(one_step.weight(), 16, [](std::int64_t i) { return i < 50 ? 32767 : -32768; }));
+    const Accumulators summed = step.compute(*design);
+    REQUIRE(summed.sums == written_out(step).sums);
+    CHECK(summed.states[0] == Accumulators::computed);
 
     // 8 bits: 127 * 127 * 133144 is the last multiple that fits.
     for (const bool fits : {true, false}) {
