@@ -230,6 +230,20 @@ void Preparation::prepare(const Layer& layer) {
   layers_.push_back(std::move(prepared));
 }
 
+ArrayCycles Preparation::array_cycles(const PreparedLayer& layer) const {
+  const OperandDescriptor& activation = layer.descriptor.activation;
+  const OperandDescriptor& weight = layer.descriptor.weight;
+  const ArrayOperand activations{network_.tensor(layer.layer->input), activation.format.values,
+                                 layer.activation_bricks.get()};
+  const ArrayOperand weights{network_.tensor(layer.layer->weight), weight.format.values,
+                             layer.weight_bricks.get()};
+  ArrayGeometry geometry = point_.geometry;
+  geometry.tile_split = layer.descriptor.tile_split;
+  return array_slots(*point_.design, geometry, layer.layer->shape,
+                     {network_.bits, activation.width, weight.width}, activations, weights)
+      .cycles();
+}
+
 std::vector<std::uint8_t> Preparation::bias_bytes(const Layer& layer) const {
   const Auxiliary& bias = network_.aux.at(layer.bias);
   // A fixed-point network's bias is a real number: its accumulator has the operands' fraction bits.

@@ -11,6 +11,7 @@
 #include "models/array/brick_maps.h"
 #include "models/array/layer_schedule.h"
 #include "models/array/requantisation.h"
+#include "models/array/utilisation.h"
 #include "models/codec/codec.h"
 #include "models/codec/stream_directory.h"
 #include "platform/layer_descriptor.h"
@@ -98,6 +99,8 @@ class Preparation {
   const std::vector<PreparedLayer>& layers() const { return layers_; }
   /// Every tensor in memory, in the order of their addresses.
   const std::vector<std::unique_ptr<StoredTensor>>& stored() const { return stored_; }
+  /// Where the layer's compute cycles go. Takes about as long as the layer's schedule.
+  ArrayCycles array_cycles(const PreparedLayer& layer) const;
   /// 4 bytes a filter, as the host writes them: accumulator units.
   std::vector<std::uint8_t> bias_bytes(const Layer& layer) const;
   std::uint64_t memory_end() const { return next_address_; }

@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "platform/array_text.h"
 #include "platform/csv.h"
 #include "workloads/error.h"
 
@@ -29,6 +30,10 @@ std::vector<CycleCause> all_causes() {
   for (std::size_t i = 0; i < cycle_causes; ++i)
     causes.push_back(static_cast<CycleCause>(i));
   return causes;
+}
+
+std::string array_column(std::size_t cause) {
+  return fmt::format("array_{}_cycles", to_string(static_cast<SlotCause>(cause)));
 }
 
 double ratio(std::uint64_t a, std::uint64_t b) {
@@ -69,7 +74,20 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
   totals["achieved_gops"] = rates.gops;
   totals["achieved_gb_per_s"] = rates.gb_per_s;
   totals["binds"] = to_string(ledger.binds());
+  const ArrayCycles array = result.array_cycles();
+  for (std::size_t i = 0; i < slot_causes; ++i)
+    totals[array_column(i)] = array[i];
   return totals;
+}
+
+/// Shares of the compute cycles.
+nlohmann::ordered_json array_json(const RunResult& result) {
+  const ArrayCycles array = result.array_cycles();
+  nlohmann::ordered_json shares;
+  for (std::size_t i = 0; i < slot_causes; ++i)
+    shares[std::string(to_string(static_cast<SlotCause>(i)))] =
+        ratio(array[i], result.ledger().of(CycleCause::compute));
+  return shares;
 }
 
 /// The memory in full, since a preset's file may have changed since, and what it did during the run.
@@ -132,7 +150,10 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
   csv +=
       ",total_cycles,activation_read_bytes,weight_read_bytes,output_write_bytes,raw_activation_read_bytes,"
       "raw_weight_read_bytes,raw_output_write_bytes,binds,binds_next,time_us,achieved_gops,achieved_gb_per_"
-      "s\r\n";
+      "s";
+  for (std::size_t i = 0; i < slot_causes; ++i)
+    csv += "," + array_column(i);
+  csv += "\r\n";
   for (const LayerResult& layer : result.layers) {
     const Traffic& bytes = layer.traffic;
     const Traffic& raw = layer.raw_traffic;
@@ -140,11 +161,14 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
     csv += fmt::format("{},{},{}", csv_field(layer.name), csv_field(layer.op), layer.macs);
     for (const CycleCause cause : all_causes())
       csv += fmt::format(",{}", layer.ledger.of(cause));
-    csv += fmt::format(",{},{},{},{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}\r\n", layer.ledger.total(),
+    csv += fmt::format(",{},{},{},{},{},{},{},{},{},{:.6g},{:.6g},{:.6g}", layer.ledger.total(),
                        bytes.activation_read_bytes, bytes.weight_read_bytes, bytes.output_write_bytes,
                        raw.activation_read_bytes, raw.weight_read_bytes, raw.output_write_bytes,
                        to_string(layer.binds), to_string(layer.binds_next), rates.time_us, rates.gops,
                        rates.gb_per_s);
+    for (const std::uint64_t cycles : layer.array_cycles)
+      csv += fmt::format(",{}", cycles);
+    csv += "\r\n";
   }
   return csv;
 }
@@ -159,6 +183,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
                          {"source", network.source}, {"layers", network.layers.size()}};
   summary["totals"] = totals_json(result, point);
   summary["fill_cycles_per_layer"] = result.fill_cycles;
+  summary["array"] = array_json(result);
   summary["memory"] = memory_json(result.memory, point.memory);
   if (result.check) {
     summary["check"] = {{"layers_by_codes", result.check->layers_by_codes},
@@ -247,6 +272,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
       "overhead {:.1f}%\n",
       percent(CycleCause::compute), percent(CycleCause::stall_activation), percent(CycleCause::stall_weight),
       percent(CycleCause::stall_output), percent(CycleCause::stall_codec), percent(CycleCause::overhead));
+  text += "array     " + array_line(result.array_cycles()) + '\n';
   text += check_lines(result);
   if (compare) {
     text += fmt::format("speed-up  {:.2f}x over {} uncompressed, {:.2f}x over bit-parallel uncompressed\n",

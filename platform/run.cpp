@@ -16,6 +16,15 @@ Ledger RunResult::ledger() const {
   return sum;
 }
 
+ArrayCycles RunResult::array_cycles() const {
+  ArrayCycles sum{};
+  for (const LayerResult& layer : layers) {
+    for (std::size_t i = 0; i < slot_causes; ++i)
+      sum[i] += layer.array_cycles[i];
+  }
+  return sum;
+}
+
 Traffic RunResult::traffic() const {
   Traffic sum;
   for (const LayerResult& layer : layers)

@@ -19,8 +19,9 @@ struct LayerResult {
   std::string name, op;
   std::uint64_t macs = 0;
   Ledger ledger;
-  Traffic traffic;      ///< measured at the memory socket
-  Traffic raw_traffic;  ///< closed form of the same plan with every tensor uncompressed
+  ArrayCycles array_cycles{};  ///< where the ledger's compute cycles go
+  Traffic traffic;             ///< measured at the memory socket
+  Traffic raw_traffic;         ///< closed form of the same plan with every tensor uncompressed
   Resource binds = Resource::compute;
   Resource binds_next = Resource::compute;
 };
@@ -36,6 +37,7 @@ struct RunResult {
 
   std::uint64_t macs() const;
   Ledger ledger() const;
+  ArrayCycles array_cycles() const;
   Traffic traffic() const;
   Traffic raw_traffic() const;
 };

@@ -105,6 +105,7 @@ class Testbed : public sc_core::sc_module {
       row.op = to_string(layer.layer->op);
       row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
       row.ledger = run_layer(layer, as_built);
+      row.array_cycles = preparation_.array_cycles(layer);
       const EngineTraffic& after = accelerator_.traffic();
       row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;

@@ -28,6 +28,8 @@ void visit_numbers(RunResult& result, Visit&& visit) {
       visit(cycles);
       layer.ledger.charge(static_cast<CycleCause>(cause), cycles - before);
     }
+    for (std::uint64_t& cycles : layer.array_cycles)
+      visit(cycles);
     auto binds = static_cast<std::uint64_t>(layer.binds);
     visit(binds);
     layer.binds = static_cast<Resource>(binds);

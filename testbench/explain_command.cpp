@@ -1,10 +1,12 @@
-// dpred explain: the plan of each layer, before anything runs.
+// dpred explain: the plan of each layer and what its array cycles are used for, before anything
+// runs.
 #include <fmt/format.h>
 
 #include <boost/program_options/value_semantic.hpp>
 #include <iostream>
 
 #include "models/array/fold.h"
+#include "platform/array_text.h"
 #include "platform/preparation.h"
 #include "platform/results.h"
 #include "testbench/command_options.h"
@@ -42,6 +44,7 @@ int explain_command(const std::vector<std::string>& arguments) {
   const Preparation preparation(network, point);
   bool found = false;
   std::vector<std::string> names;
+  std::vector<ArrayRow> rows;
   for (std::size_t i = 0; i < preparation.layers().size(); ++i) {
     const PreparedLayer& layer = preparation.layers()[i];
     names.push_back(layer.layer->name);
@@ -58,11 +61,13 @@ int explain_command(const std::vector<std::string>& arguments) {
               << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes,
                           line->options.count("jobs") != 0)
               << '\n';
+    rows.push_back({i + 1, layer.layer->name, preparation.array_cycles(layer)});
   }
   if (!found) {
     const std::string wanted = line->options["layer"].as<std::string>();
     throw InputError("--layer: no layer '" + printable(wanted) + "'" + suggestion(wanted, names));
   }
+  std::cout << array_table(rows, point);
   note_unread(line->parameters, "explain");
   return 0;
 }

@@ -8,6 +8,7 @@
 #include "models/array/column_clock.h"
 #include "models/array/fold.h"
 #include "models/array/pallet_widths.h"
+#include "models/array/step_time.h"
 #include "workloads/divide_up.h"
 
 namespace dpred {
@@ -46,6 +47,7 @@ struct LayerSchedule::Tile {
   std::vector<std::uint64_t> turn_end;    ///< of each of those that take pallets in turns
   std::vector<ColumnClock> clocks;        ///< likewise; none in lock step
   std::uint64_t end = 0;                  ///< of all units so far
+  std::uint64_t last_start = 0;           ///< of the last unit, after those of its own turn
 };
 
 /// The bricks that some tiles read at each position.
@@ -76,7 +78,8 @@ LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& g
       is_folded_(folds(layer, geometry)),
       window_rows_(is_folded_ ? layer_.R * layer.stride[0] : (layer.R - 1) * layer.dilation[0] + 1),
       single_window_(layer.OH * layer.OW == 1 && (layer.recurrent || layer.N == 1)),
-      units_(single_window_ ? layer.N : divide_up(layer.N * layer.OH * layer.OW, columns_)) {
+      units_(single_window_ ? layer.N : divide_up(layer.N * layer.OH * layer.OW, columns_)),
+      activation_time_(activation_times(design, geometry, precision)) {
   if (geometry.tile_split == TileSplit::best)
     throw std::invalid_argument("the split of tiles is not decided");
   check_map(activations_, activation_bricks(layer, geometry).shape);
@@ -86,16 +89,6 @@ LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& g
   sets_ = layer.depthwise() ? depthwise_sets(layer, geometry.lanes, rows_, geometry.tiles)
                             : filter_sets(layer, in_turns ? rows_ : rows_ * geometry.tiles);
   times_.resize(sets_.size());
-  for (int width = 0; width <= precision.bits + 1; ++width) {
-    const int bits = design.activation == WidthSource::none     ? 1
-                     : design.activation == WidthSource::tensor ? precision.activation_width
-                                                                : std::max(width, 1);
-    const std::int64_t cycles =
-        design.serial_activations()
-            ? divide_up<std::int64_t>(geometry.rounded(bits, precision.bits), geometry.bits_per_cycle)
-            : 1;
-    activation_time_.push_back(static_cast<std::uint8_t>(cycles));
-  }
 }
 
 LayerSchedule::~LayerSchedule() = default;
@@ -129,20 +122,7 @@ LayerSchedule::Tile LayerSchedule::make_tile(std::int64_t bricks,
     if (geometry_.column_registers > 0)
       tile.clocks.resize(tile.turn_end.size(), ColumnClock(columns_, geometry_.column_registers));
   }
-  const auto rounded = [&](int width) {
-    return static_cast<std::uint8_t>(geometry_.rounded(width, precision_.bits));
-  };
-  const std::int64_t taps = layer_.R * layer_.S;
-  tile.weight_time.assign(static_cast<std::size_t>(taps * bricks),
-                          design_.weight == WidthSource::tensor ? rounded(precision_.weight_width) : 1);
-  if (design_.weight != WidthSource::brick) return tile;
-  for (const std::int64_t k : filters) {
-    const std::uint8_t* widths = weights_->at(k * taps);  // a filter's taps and bricks are consecutive
-    for (std::size_t i = 0; i < tile.weight_time.size(); ++i)
-      tile.weight_time[i] = std::max(tile.weight_time[i], widths[i]);
-  }
-  for (std::uint8_t& time : tile.weight_time)
-    time = rounded(time);
+  tile.weight_time = weight_times(design_, geometry_, precision_, layer_, bricks, weights_, filters);
   return tile;
 }
 
@@ -199,6 +179,30 @@ std::uint64_t LayerSchedule::end(std::int64_t set, std::int64_t units) {
   return times->unit_end[place.member][static_cast<std::size_t>(units - 1)];
 }
 
+std::vector<LayerSchedule::TileTime> LayerSchedule::tile_times(std::int64_t set) {
+  const std::uint64_t slowest = end(set, units_);
+  if (turns_ == 1) return {{slowest, end(set, units_ - 1)}};
+  std::vector<TileTime> times(static_cast<std::size_t>(turns_));
+  const std::int64_t last = (units_ - 1) % turns_;
+  const Place place = place_of(set);
+  for (std::int64_t t = 0; t < std::min(turns_, units_); ++t) {
+    TileTime& time = times[static_cast<std::size_t>(t)];
+    if (design_.activation != WidthSource::brick) {
+      // All units take the same time.
+      const std::uint64_t unit = end(set, 1);
+      time.end = unit * static_cast<std::uint64_t>((units_ - 1 - t) / turns_ + 1);
+      time.last_unit = t == last ? time.end - unit : time.end;
+      continue;
+    }
+    for (const Tile& tile : times_[place.times]->ranges.front().tiles) {
+      if (tile.member != place.member) continue;
+      time.end = tile.turn_end[static_cast<std::size_t>(t)];
+      time.last_unit = t == last ? tile.last_start : time.end;
+    }
+  }
+  return times;
+}
+
 std::uint64_t LayerSchedule::total() {
   std::uint64_t cycles = 0;
   for (std::size_t set = 0; set < sets_.size(); ++set)
@@ -245,6 +249,7 @@ void LayerSchedule::run_pallet(BrickRange& range, std::int64_t pallet,
   }
   for (Tile& tile : range.tiles) {
     const std::size_t turn = static_cast<std::size_t>(pallet) % tile.turn_end.size();
+    tile.last_start = tile.turn_end[turn];
     if (range.widths) {
       tile.turn_end[turn] += sum_of_products(step_time.data(), tile.weight_time.data(), step_time.size());
     } else {

@@ -59,6 +59,13 @@ class LayerSchedule {
   /// Cycles from the start of a filter set until its first `units` units are done; 0 for none.
   std::uint64_t end(std::int64_t set, std::int64_t units);
 
+  /// What keeps its own time within a filter set: a tile that takes pallets in turns, else the whole set.
+  struct TileTime {
+    std::uint64_t end = 0;        ///< from the start of the set; 0 without a pallet
+    std::uint64_t last_unit = 0;  ///< the set's last unit, if it is this one's: when it starts; else end
+  };
+  std::vector<TileTime> tile_times(std::int64_t set);
+
   /// Compute cycles of the layer: the sum over filter sets.
   std::uint64_t total();
 

@@ -1,6 +1,7 @@
 // Whole networks through accelerator and memory.
 #include <catch2/catch.hpp>
 #include <memory>
+#include <numeric>
 #include <string>
 #include <vector>
 
@@ -111,6 +112,8 @@ void check_run(const Point& point, const RunResult& result) {
         {point.network.bits, layer.descriptor.activation.width, layer.descriptor.weight.width},
         layer.activation_bricks.get(), layer.weight_bricks.get());
     REQUIRE(row.ledger.of(CycleCause::compute) == uncut.total());
+    REQUIRE(std::accumulate(row.array_cycles.begin(), row.array_cycles.end(), std::uint64_t{0}) ==
+            uncut.total());
     for (std::size_t cause = 0; cause < cycle_causes; ++cause)
       REQUIRE(row.ledger.of(static_cast<CycleCause>(cause)) < std::uint64_t{1} << 40);
     REQUIRE(row.ledger.of(CycleCause::overhead) >= fill_cycles(point, layer));

@@ -31,6 +31,11 @@ const Words counted_columns = {"macs",
                                "raw_weight_read_bytes",
                                "raw_output_write_bytes"};
 
+const Words array_columns = {"array_useful_cycles",      "array_width_padding_cycles",
+                             "array_idle_lanes_cycles",  "array_padding_bricks_cycles",
+                             "array_column_wait_cycles", "array_partial_pallets_cycles",
+                             "array_tile_wait_cycles",   "array_idle_rows_cycles"};
+
 Words operator+(Words left, const Words& right) {
   left.insert(left.end(), right.begin(), right.end());
   return left;
@@ -171,6 +176,10 @@ TEST_CASE("run -o writes layers.csv and summary.json", "[command]") {
            {"compute", "stall_activation", "stall_weight", "stall_output", "stall_codec", "overhead"})
         causes += layers.count(row, std::string(cause) + "_cycles");
       CHECK(causes == layers.count(row, "total_cycles"));
+      std::uint64_t uses = 0;
+      for (const std::string& column : array_columns)
+        uses += layers.count(row, column);
+      CHECK(uses == layers.count(row, "compute_cycles"));
       const std::set<std::string> resources = {"compute", "dram", "codec", "overhead"};
       CHECK(resources.count(layers.text(row, "binds")) == 1);
       CHECK(resources.count(layers.text(row, "binds_next")) == 1);
@@ -195,6 +204,17 @@ TEST_CASE("run -o writes layers.csv and summary.json", "[command]") {
       if (column.find("_bytes") == std::string::npos) continue;
       (column.rfind("raw_", 0) == 0 ? raw_bytes : bytes) += layers.sum(column);
     }
+    double uses = 0;
+    for (const std::string& column : array_columns) {
+      INFO(column);
+      CHECK(summary.at("totals").at(column) == layers.sum(column));
+      const std::string cause = column.substr(6, column.size() - 6 - 7);  // array_..._cycles
+      uses += summary.at("array").at(cause).get<double>();
+      CHECK(summary.at("array").at(cause).get<double>() ==
+            Approx(static_cast<double>(layers.sum(column)) /
+                   static_cast<double>(layers.sum("compute_cycles"))));
+    }
+    CHECK(uses == Approx(1));
     CHECK(summary.at("totals").at("traffic_ratio").get<double>() ==
           Approx(static_cast<double>(bytes) / static_cast<double>(raw_bytes)));
     CHECK(summary.at("run").contains("host"));
@@ -586,7 +606,16 @@ TEST_CASE("explain describes each layer, or the one that is named", "[command]")
   const std::string all = quiet_output({"explain", set});
   const std::string second = quiet_output({"explain", set, "--layer", "conv2"});
   CHECK(second.rfind("layer 2", 0) == 0);
-  CHECK(all.find(second) != std::string::npos);
+  const std::string plan = second.substr(0, second.find("array: "));
+  CHECK(all.find(plan) != std::string::npos);
+  // One table at the end, with the rows of the layers that are shown.
+  const std::string table = second.substr(plan.size());
+  const std::size_t row = table.find("  2 conv2");
+  REQUIRE(row != std::string::npos);
+  CHECK(all.find(table.substr(row, table.find('\n', row) - row)) > all.find("array: "));
+  CHECK(table.find("conv1") == std::string::npos);
+  CHECK(table.find("largest loss: ") != std::string::npos);
+  CHECK(widest_line(all.substr(all.find("array: "))) <= 100);
   CHECK(all.size() > second.size());
   CHECK(quiet_output({"explain", set, "--layer=2"}) == second);
 }
@@ -642,7 +671,7 @@ TEST_CASE("compression frees layers of the bundled network from the memory", "[c
     for (const auto& [name, arguments] : alone) {
       const json& totals = summary.at("baselines").at(name);
       const Table table(layers_of(set, arguments));
-      for (const std::string& column : counted_columns) {
+      for (const std::string& column : counted_columns + array_columns) {
         INFO(name << " " << column);
         CHECK(totals.at(column) == table.sum(column));
       }
