@@ -166,14 +166,23 @@ TEST_CASE("random networks: values arrive, bytes are those planned, cycles add u
   CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_output)] > 10);
 }
 
+namespace {
+
+const SimulationOptions no_next = [] {
+  SimulationOptions options;
+  options.find_next = false;
+  return options;
+}();
+
+}  // namespace
+
 TEST_CASE("random networks: what is computed passes a check, and is what memory ends up with") {
   Random random(44);
-  SimulationOptions checked;
+  SimulationOptions checked = no_next;
   checked.check = true;
-  checked.find_next = false;
   int round = 0;
   CheckCounts all;
-  for (auto& [network, settings] : random_samples(random, 50)) {
+  for (auto& [network, settings] : random_samples(random, 30)) {
     CAPTURE(++round);
     make_reproducible(network, random);
     const Point point(network, settings);
@@ -188,50 +197,35 @@ TEST_CASE("random networks: what is computed passes a check, and is what memory 
     all.layers_by_codes += result.check->layers_by_codes;
     all.layers_by_accumulators += result.check->layers_by_accumulators;
 
-    const RunResult plain = point.run();
+    const RunResult plain = point.run(no_next);
     REQUIRE(plain.mismatches == std::vector<std::string>{});
     REQUIRE_FALSE(plain.check);
     REQUIRE(plain.layers_with_other_codes == 0);
     for (std::size_t i = 0; i < network.layers.size(); ++i)
       REQUIRE(text(plain.layers[i].ledger) == text(result.layers[i].ledger));
   }
-  CHECK(all.layers_by_codes > 30);
-  CHECK(all.layers_by_accumulators > 50);
+  CHECK(all.layers_by_codes > 15);
+  CHECK(all.layers_by_accumulators > 30);
 }
 
-TEST_CASE("other codes than the recorded ones fail a check, and only a check") {
+TEST_CASE("other codes than the recorded ones don't end a run that is no check") {
   Random random(45);
-  SimulationOptions checked;
-  checked.check = true;
-  int failed = 0;
-  for (auto& [network, settings] : random_samples(random, 60)) {
+  int changed = 0;
+  for (auto& [network, settings] : random_samples(random, 30)) {
     make_reproducible(network, random);
     const Layer* last = nullptr;
     for (const Layer& layer : network.layers)
       if (requantisation_of(network, layer)) last = &layer;
     if (last == nullptr) continue;
-    ++failed;
-    CAPTURE(failed);
-    // One code of the last layer that has such; what reads it computes with the recorded one.
+    CAPTURE(++changed);
+    // One code of the last layer that has such: what reads it computes with the recorded one.
     Tensor& output = network.tensors[last->output];
-    const std::int64_t at = random.in(0, output.values() - 1);
-    const std::int32_t right = output.code(at);
-    output.data[static_cast<std::size_t>(at)] ^= 1;
-    const std::string expected = ", want " + std::to_string(output.code(at));
-    const Point point(network, settings);
-    std::string what;
-    try {
-      point.run(checked);
-    } catch (const CheckFailure& failure) {
-      what = failure.what();
-    }
-    REQUIRE_THAT(what, Catch::StartsWith("check failed: layer '" + last->name + "', n ") &&
-                           Catch::EndsWith(": code: got " + std::to_string(right) + expected));
-    const RunResult plain = point.run();
-    REQUIRE(plain.mismatches == std::vector<std::string>{});
-    REQUIRE(plain.layers_with_other_codes == 1);
+    output.data[static_cast<std::size_t>(random.in(0, output.values() - 1))] ^= 1;
+    const RunResult result = Point(network, settings).run(no_next);
+    REQUIRE(result.mismatches == std::vector<std::string>{});
+    REQUIRE(result.layers_with_other_codes == 1);
   }
-  CHECK(failed > 15);
+  CHECK(changed > 7);
 }
 
 TEST_CASE("random networks: few decoders and encoders stall, and change nothing else") {
