@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -33,6 +32,7 @@ struct RunResult {
   dram::Statistics memory;                  ///< what the memory served
   std::vector<std::string> mismatches;      ///< tensors in memory that do not decode to their values
   std::optional<CheckCounts> check;         ///< where the computed values were checked
+  std::string check_failure;                ///< what the check found first: layer, place, got and want
   std::size_t layers_with_other_codes = 0;  ///< else: layers whose computed codes are not the recorded ones
 
   std::uint64_t macs() const;
@@ -40,11 +40,6 @@ struct RunResult {
   ArrayCycles array_cycles() const;
   Traffic traffic() const;
   Traffic raw_traffic() const;
-};
-
-/// A check has found that the array computes something else than it should: layer, place, got and want.
-class CheckFailure : public std::runtime_error {
-  using std::runtime_error::runtime_error;
 };
 
 /// Called after each layer with the number done.
@@ -59,8 +54,8 @@ struct SimulationOptions {
 
 /// Simulates the network once and, for `binds_next`, each layer again with the resource that binds it ideal.
 /// With data carried, every tensor in memory is decoded and compared afterwards. One call a process: SystemC
-/// has one simulation. TransportError, StreamError or std::runtime_error if the platform fails, CheckFailure
-/// if a check does.
+/// has one simulation. TransportError, StreamError or std::runtime_error if the platform fails. A check that
+/// fails ends the run: the result then has its failure, and no more layers than were run before.
 RunResult simulate(const Preparation& preparation, const Progress& progress = {},
                    const SimulationOptions& options = {});
 

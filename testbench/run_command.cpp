@@ -47,16 +47,6 @@ Progress terminal_progress(std::size_t layers) {
   };
 }
 
-RunResult simulate_with_progress(const Preparation& preparation, const SimulationOptions& options) {
-  const Progress progress = terminal_progress(preparation.layers().size());
-  try {
-    return simulate(preparation, progress, options);
-  } catch (...) {
-    if (progress) std::cerr << "\r\033[K";  // what went wrong is said in a line of its own
-    throw;
-  }
-}
-
 }  // namespace
 
 int run_command(const std::vector<std::string>& arguments) {
@@ -91,7 +81,12 @@ int run_command(const std::vector<std::string>& arguments) {
     RunResult first_result = first.result();
     baselines = Baselines{std::move(first_result), second.result()};
   }
-  const RunResult result = simulate_with_progress(preparation, options);
+  const RunResult result = simulate(preparation, terminal_progress(network.layers.size()), options);
+  if (!result.check_failure.empty()) {
+    if (::isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K";  // the progress
+    std::cerr << "dpred: check failed: " << result.check_failure << '\n';
+    return 1;
+  }
 
   const Baselines* compared = baselines ? &*baselines : nullptr;
   // Before anything is printed: where the files can't be written, the error is all that is said.

@@ -188,6 +188,7 @@ TEST_CASE("random networks: what is computed passes a check, and is what memory 
     const Point point(network, settings);
     const RunResult result = point.run(checked);
     REQUIRE(result.mismatches == std::vector<std::string>{});
+    REQUIRE(result.check_failure == "");
     REQUIRE(result.check);
     REQUIRE(result.check->layers_by_codes + result.check->layers_by_accumulators == network.layers.size());
     std::uint64_t outputs = 0;
@@ -208,7 +209,7 @@ TEST_CASE("random networks: what is computed passes a check, and is what memory 
   CHECK(all.layers_by_accumulators > 30);
 }
 
-TEST_CASE("other codes than the recorded ones don't end a run that is no check") {
+TEST_CASE("other codes than the recorded ones fail a check, and only a check") {
   Random random(45);
   int changed = 0;
   for (auto& [network, settings] : random_samples(random, 30)) {
@@ -220,8 +221,17 @@ TEST_CASE("other codes than the recorded ones don't end a run that is no check")
     CAPTURE(++changed);
     // One code of the last layer that has such: what reads it computes with the recorded one.
     Tensor& output = network.tensors[last->output];
-    output.data[static_cast<std::size_t>(random.in(0, output.values() - 1))] ^= 1;
-    const RunResult result = Point(network, settings).run(no_next);
+    const std::int64_t at = random.in(0, output.values() - 1);
+    const std::int32_t right = output.code(at);
+    output.data[static_cast<std::size_t>(at)] ^= 1;
+    SimulationOptions checked = no_next;
+    checked.check = true;
+    const Point point(network, settings);
+    REQUIRE_THAT(point.run(checked).check_failure,
+                 Catch::StartsWith("layer '" + last->name + "', n ") &&
+                     Catch::EndsWith(": code: got " + std::to_string(right) + ", want " +
+                                     std::to_string(output.code(at))));
+    const RunResult result = point.run(no_next);
     REQUIRE(result.mismatches == std::vector<std::string>{});
     REQUIRE(result.layers_with_other_codes == 1);
   }
