@@ -65,6 +65,9 @@ class Stack {
 
 }  // namespace
 
+/// For comparison, value-exact simulation by DNNsim (C++, one thread) of convolutions of AlexNet's shapes, 16
+/// bits, measured on a machine of this kind: Stripes and ShapeShifter 5.5 s of CPU time, Loom 6.6 s,
+/// DaDianNao 44 s; with the fully connected layers 104 s.
 void schedules(Bench& bench) {
   const Designs all = compute_designs();
   const Designs stripes = {&find_compute_design("dpred-stripes")};
