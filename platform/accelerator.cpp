@@ -8,7 +8,8 @@ Accelerator::Accelerator(const sc_core::sc_module_name& name, const AcceleratorC
       weight_buffer_("weight_buffer", config.buffers.weight),
       output_buffer_("output_buffer", config.buffers.output),
       engine_("engine", config.engine),
-      array_("array", *config.design, config.geometry),
+      array_("array", *config.design, config.geometry, config.sequencer.banks.activation,
+             config.sequencer.banks.weight),
       sequencer_("sequencer", config.sequencer) {
   engine_.mem.bind(mem);
   engine_.activation_buffer.bind(activation_buffer_.write_port);

@@ -34,6 +34,8 @@ class Accelerator : public sc_core::sc_module {
   const EngineTraffic& traffic() const { return engine_.traffic(); }
   /// What the array has computed of the layer that was run last; nothing where data was elided.
   const ComputedLayer& computed() const { return array_.computed(); }
+  /// What the buffers did in the layer that was run last.
+  const BuffersUse& buffers_use() const { return sequencer_.buffers_use(); }
 
  private:
   OnChipBuffer activation_buffer_, weight_buffer_, output_buffer_;

@@ -1,5 +1,6 @@
 // Every parameter of the program: a new one is one entry here.
 #include "models/array/design.h"
+#include "models/buffer/banks.h"
 #include "models/codec/codec.h"
 #include "models/dram/preset.h"
 #include "platform/parameters.h"
@@ -81,6 +82,17 @@ std::vector<ParameterSpec> all_parameters() {
               "Capacity of the activation buffer."),
       integer("buffer.weight_bytes", 262144, {64, gibibyte}, "bytes", "Capacity of the weight buffer."),
       integer("buffer.output_bytes", 65536, {64, gibibyte}, "bytes", "Capacity of the output buffer."),
+      integer("buffer.activation_banks", 0, {0, 65536}, "",
+              "Banks of the activation buffer; 0 means as many as are needed."),
+      integer("buffer.weight_banks", 0, {0, 65536}, "",
+              "Banks of the weight buffer; 0 means as many as are needed."),
+      integer("buffer.output_banks", 0, {0, 65536}, "",
+              "Banks of the output buffer; 0 means as many as are needed."),
+      integer("buffer.word_bytes", 16, {1, 65536}, "bytes",
+              "Word of a buffer's bank; words lie in the banks in turn. For buffers with a number of banks."),
+      choice("buffer.ports", "1r1w", sram_port_names(),
+             "Accesses of a bank in an array cycle: one; one read and one write; or two of either kind. For "
+             "buffers with a number of banks."),
 
       integer("engine.decoders", 0, {0, 65536}, "",
               "Decoders per operand, each of one group per array cycle; 0 means as many as are needed."),

@@ -74,6 +74,14 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
   buffers.activation = unsigned_of("buffer.activation_bytes");
   buffers.weight = unsigned_of("buffer.weight_bytes");
   buffers.output = unsigned_of("buffer.output_bytes");
+  banks.activation.banks = p.integer("buffer.activation_banks");
+  banks.weight.banks = p.integer("buffer.weight_banks");
+  banks.output.banks = p.integer("buffer.output_banks");
+  for (BufferBanks* organisation : {&banks.activation, &banks.weight, &banks.output}) {
+    if (!organisation->limited()) continue;
+    organisation->word_bytes = p.integer("buffer.word_bytes");
+    organisation->ports = find_sram_ports(p.text("buffer.ports"));
+  }
 
   burst_bytes = memory.preset.organisation.burst_bytes;
   if (!memory.preset.ideal) {

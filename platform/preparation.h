@@ -12,6 +12,7 @@
 #include "models/array/layer_schedule.h"
 #include "models/array/requantisation.h"
 #include "models/array/utilisation.h"
+#include "models/buffer/banks.h"
 #include "models/codec/codec.h"
 #include "models/codec/stream_directory.h"
 #include "platform/layer_descriptor.h"
@@ -30,6 +31,7 @@ struct DesignPoint {
   CodecOptions codec_options;
   StreamOptions stream;
   BufferSizes buffers;
+  BufferOrganisation banks;
   MemoryPoint memory;
   std::uint64_t burst_bytes = 64;
   std::uint64_t clock_mhz = 1000;

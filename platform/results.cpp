@@ -141,6 +141,23 @@ std::string check_lines(const RunResult& result) {
   return text;
 }
 
+nlohmann::ordered_json buffers_json(const BuffersUse& used, const DesignPoint& point) {
+  nlohmann::ordered_json json;
+  const auto add = [&](const char* name, std::uint64_t bytes, const BufferBanks& banks,
+                       const BufferUse& use) {
+    json[name] = {{"bytes", bytes}, {"banks", banks.banks}, {"conflict_cycles", use.conflict_cycles}};
+    if (!banks.limited()) return;  // words are not counted
+    json[name]["word_bytes"] = banks.word_bytes;
+    json[name]["ports"] = to_string(banks.ports);
+    json[name]["words_read"] = use.words_read;
+    json[name]["words_written"] = use.words_written;
+  };
+  add("activation", point.buffers.activation, point.banks.activation, used.activation);
+  add("weight", point.buffers.weight, point.banks.weight, used.weight);
+  add("output", point.buffers.output, point.banks.output, used.output);
+  return json;
+}
+
 }  // namespace
 
 std::string layers_csv(const RunResult& result, const DesignPoint& point) {
@@ -153,6 +170,7 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
       "s";
   for (std::size_t i = 0; i < slot_causes; ++i)
     csv += "," + array_column(i);
+  csv += ",activation_conflict_cycles,weight_conflict_cycles,output_conflict_cycles";
   csv += "\r\n";
   for (const LayerResult& layer : result.layers) {
     const Traffic& bytes = layer.traffic;
@@ -168,6 +186,8 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
                        rates.gb_per_s);
     for (const std::uint64_t cycles : layer.array_cycles)
       csv += fmt::format(",{}", cycles);
+    csv += fmt::format(",{},{},{}", layer.buffers.activation.conflict_cycles,
+                       layer.buffers.weight.conflict_cycles, layer.buffers.output.conflict_cycles);
     csv += "\r\n";
   }
   return csv;
@@ -196,6 +216,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
                                             {"place", result.check->overflow_place}};
     }
   }
+  summary["buffers"] = buffers_json(result.buffers(), point);
   if (baselines != nullptr) {
     nlohmann::ordered_json others;
     const std::uint64_t cycles = result.ledger().total();

@@ -39,4 +39,11 @@ Traffic RunResult::raw_traffic() const {
   return sum;
 }
 
+BuffersUse RunResult::buffers() const {
+  BuffersUse sum;
+  for (const LayerResult& layer : layers)
+    sum += layer.buffers;
+  return sum;
+}
+
 }  // namespace dpred

@@ -21,6 +21,7 @@ struct LayerResult {
   ArrayCycles array_cycles{};  ///< where the ledger's compute cycles go
   Traffic traffic;             ///< measured at the memory socket
   Traffic raw_traffic;         ///< closed form of the same plan with every tensor uncompressed
+  BuffersUse buffers;
   Resource binds = Resource::compute;
   Resource binds_next = Resource::compute;
 };
@@ -40,6 +41,7 @@ struct RunResult {
   ArrayCycles array_cycles() const;
   Traffic traffic() const;
   Traffic raw_traffic() const;
+  BuffersUse buffers() const;
 };
 
 /// Called after each layer with the number done.

@@ -113,6 +113,7 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
   what_if_ = what_if;
   check_descriptor();
   ledger_ = Ledger{};
+  buffers_use_ = BuffersUse{};
   states_.assign(model.plan->jobs.size(), JobState{});
   filled_ = computed_ = drained_ = 0;
   output_done_ = sc_core::SC_ZERO_TIME;
@@ -156,12 +157,16 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
     if (job.activations) array->take_activations({job.activations->rows, job.activations->buffer_address});
     if (job.weights) array->take_weights({job.weights->rows, job.weights->buffer_address});
     const LayerSchedule& schedule = array->schedule();
-    std::uint64_t cycles =
-        array->compute({job.set_begin, job.set_end, job.filter_begin, job.filter_end,
-                        schedule.units_in_rows(job.band.begin), schedule.units_in_rows(job.band.end)});
+    const ArrayJob part{job.set_begin,
+                        job.set_end,
+                        job.filter_begin,
+                        job.filter_end,
+                        schedule.units_in_rows(job.band.begin),
+                        schedule.units_in_rows(job.band.end)};
+    std::uint64_t cycles = array->compute(part);
     if (what_if_.ideal_compute) cycles = 0;
     ledger_.charge(CycleCause::compute, cycles);
-    end = begin + cycles;
+    end = begin + cycles + charge_conflicts(j, array->buffer_use(part));
     const sc_core::sc_time now = sc_core::sc_time_stamp();
     if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
     const JobResults results = results_of(j);
@@ -209,6 +214,72 @@ std::uint64_t Sequencer::charge_wait(std::size_t job, std::uint64_t from) {
   ledger_.charge(last->stall, fetched - from);
   ledger_.charge(CycleCause::stall_codec, begin - fetched);
   return begin;
+}
+
+/// Words of the buffer that a fill writes; 0 where its banks are not limited.
+std::uint64_t Sequencer::fill_words(const std::optional<Fill>& fill, const BufferBanks& banks) const {
+  return fill && banks.limited() ? banks.words(fill->buffer_address, fill->buffer_bytes) : 0;
+}
+
+/// Words of the output buffer that a job's results take; 0 where its banks are not limited.
+std::uint64_t Sequencer::result_words(std::size_t job) const {
+  if (layer_.output_channels == 0 || !config_.banks.output.limited()) return 0;
+  const JobResults results = results_of(job);
+  const std::int64_t values = results.rows.rows() * layer_.shape.OW * results.channels();
+  return config_.banks.output.words(
+      results.buffer_address, static_cast<std::uint64_t>(values) * layer_.output.format.values.bits / 8);
+}
+
+/// Charges what a job takes beyond its compute cycles because banks are busy, and counts the buffers' words.
+/// Returns the cycles charged.
+std::uint64_t Sequencer::charge_conflicts(std::size_t job, const JobBufferUse& use) {
+  const std::vector<Job>& jobs = model_->plan->jobs;
+  const BufferOrganisation& banks = config_.banks;
+  const OperandsRead& reads = use.reads;
+  buffers_use_.activation.words_read += reads.activation.words;
+  buffers_use_.activation.words_written += fill_words(jobs[job].activations, banks.activation);
+  buffers_use_.weight.words_read += reads.weight.words;
+  buffers_use_.weight.words_written += fill_words(jobs[job].weights, banks.weight);
+  buffers_use_.output.words_written += result_words(job);
+  buffers_use_.output.words_read += result_words(job);  // drained
+
+  // While this job computes, the next one's fills are written and the last one's results read. Reads that
+  // have a port of their own take what their steps' conflicts say, no more.
+  const auto with_fill = [](const BufferBanks& organisation, std::uint64_t read, std::uint64_t filled) {
+    return organisation.shares_ports() ? read + organisation.run_cycles(filled) : 0;
+  };
+  const std::uint64_t drained = banks.output.shares_ports() && job > 0 ? result_words(job - 1) : 0;
+  const std::optional<Fill> none;
+  const bool last = job + 1 == jobs.size();
+  struct Operand {
+    CycleCause stall;
+    BufferUse& use_of_buffer;
+    std::uint64_t conflict_cycles, busy_cycles;
+  };
+  // On a tie the first of these is charged.
+  std::array<Operand, 3> operands = {
+      Operand{CycleCause::stall_weight, buffers_use_.weight, reads.weight.conflict_cycles,
+              with_fill(banks.weight, reads.weight.port_cycles,
+                        fill_words(last ? none : jobs[job + 1].weights, banks.weight))},
+      Operand{CycleCause::stall_activation, buffers_use_.activation, reads.activation.conflict_cycles,
+              with_fill(banks.activation, reads.activation.port_cycles,
+                        fill_words(last ? none : jobs[job + 1].activations, banks.activation))},
+      Operand{CycleCause::stall_output, buffers_use_.output, 0,
+              banks.output.run_cycles(result_words(job)) + banks.output.run_cycles(drained)}};
+  std::uint64_t cycles = use.step_cycles + reads.weight.conflict_cycles + reads.activation.conflict_cycles;
+  Operand* busiest = &operands[0];
+  for (Operand& operand : operands) {
+    if (operand.busy_cycles > busiest->busy_cycles) busiest = &operand;
+  }
+  if (busiest->busy_cycles > cycles) {
+    busiest->conflict_cycles += busiest->busy_cycles - cycles;
+    cycles = busiest->busy_cycles;
+  }
+  for (const Operand& operand : operands) {
+    ledger_.charge(operand.stall, operand.conflict_cycles);
+    operand.use_of_buffer.conflict_cycles += operand.conflict_cycles;
+  }
+  return cycles - use.step_cycles;
 }
 
 JobResults Sequencer::results_of(std::size_t index) const {

@@ -3,10 +3,12 @@
 
 #include <cstdint>
 #include <exception>
+#include <optional>
 #include <systemc>
 #include <vector>
 
 #include "models/array/array_control.h"
+#include "models/buffer/banks.h"
 #include "models/compression/engine_control.h"
 #include "models/ledger/ledger.h"
 #include "models/tlm/cycle_clock.h"
@@ -37,6 +39,7 @@ struct WhatIf {
 struct SequencerConfig {
   std::uint64_t clock_mhz = 1000;
   std::uint64_t detect_latency = 2;  ///< array cycles through OR trees and leading-one detector
+  BufferOrganisation banks;
 };
 
 class Sequencer : public sc_core::sc_module {
@@ -51,6 +54,9 @@ class Sequencer : public sc_core::sc_module {
   /// model; TransportError, StreamError and std::runtime_error as memory, streams and array give cause. The
   /// next layer may be run after a failure.
   Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if);
+
+  /// What the buffers did in the layer that was run last.
+  const BuffersUse& buffers_use() const { return buffers_use_; }
 
   /// Cycles of `total` beyond compute with an ideal memory and default engine: the pipeline's length.
   static std::uint64_t fill_cycles(const SequencerConfig& config, bool coded_output);
@@ -78,6 +84,9 @@ class Sequencer : public sc_core::sc_module {
   void wait_until(const std::size_t& progress, std::size_t jobs);
   void advance(std::size_t& progress, std::size_t jobs);
   std::uint64_t charge_wait(std::size_t job, std::uint64_t from);
+  std::uint64_t charge_conflicts(std::size_t job, const JobBufferUse& use);
+  std::uint64_t fill_words(const std::optional<Fill>& fill, const BufferBanks& banks) const;
+  std::uint64_t result_words(std::size_t job) const;
   JobResults results_of(std::size_t index) const;
 
   SequencerConfig config_;
@@ -86,6 +95,7 @@ class Sequencer : public sc_core::sc_module {
   const LayerModel* model_ = nullptr;
   WhatIf what_if_;
   Ledger ledger_;
+  BuffersUse buffers_use_;
   std::vector<JobState> states_;
   sc_core::sc_time output_done_;
   // Jobs whose fills are issued, whose last step is over, whose results are drained.

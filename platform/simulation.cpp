@@ -27,6 +27,7 @@ AcceleratorConfig accelerator_config(const DesignPoint& point) {
   config.engine.clock_mhz = point.clock_mhz;
   config.sequencer.clock_mhz = point.clock_mhz;
   config.sequencer.detect_latency = point.detect_latency;
+  config.sequencer.banks = point.banks;
   return config;
 }
 
@@ -112,6 +113,7 @@ class Testbed : public sc_core::sc_module {
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
       row.traffic.output_write_bytes = after.output_write_bytes - before.output_write_bytes;
       row.raw_traffic = layer.raw_traffic;
+      row.buffers = accelerator_.buffers_use();
       row.binds = row.binds_next = row.ledger.binds();
       result.layers.push_back(std::move(row));
       if (progress_) progress_(i + 1);
@@ -245,7 +247,8 @@ RunResult simulate(const Preparation& preparation, const Progress& progress,
     throw std::runtime_error("the simulation ended before the last layer: something waits for ever");
   }
   const DesignPoint& point = preparation.point();
-  testbed.result.fill_cycles = Sequencer::fill_cycles({point.clock_mhz, point.detect_latency}, true);
+  testbed.result.fill_cycles =
+      Sequencer::fill_cycles({point.clock_mhz, point.detect_latency, point.banks}, true);
   return testbed.result;
 }
 

@@ -5,9 +5,10 @@
 #include <systemc>
 #include <vector>
 
+#include "models/array/array_job.h"
 #include "models/array/layer_schedule.h"
+#include "models/array/operand_reads.h"
 #include "models/array/requantisation.h"
-#include "models/codec/stream_directory.h"
 
 namespace dpred {
 
@@ -35,17 +36,11 @@ struct ArrayLayer {
   bool elided = false;  ///< no values arrive, none are computed
 };
 
-/// Rows of an operand that have arrived in its buffer, one after another from `buffer_address`.
-struct ArrivedRows {
-  std::vector<RowRange> rows;
-  std::uint64_t buffer_address = 0;
-};
-
-/// Filter sets [set_begin, set_end), or filters [filter_begin, filter_end) of one set, over units of output.
-struct ArrayJob {
-  std::int64_t set_begin = 0, set_end = 0;
-  std::int64_t filter_begin = 0, filter_end = 0;
-  std::int64_t unit_begin = 0, unit_end = 0;
+/// A job's use of the operands' buffers.
+struct JobBufferUse {
+  OperandsRead reads;  ///< as rows lie now; nothing where banks are not limited
+  /// Cycles of the job's steps without conflicts. Where a filter set is cut, those of the whole set.
+  std::uint64_t step_cycles = 0;
 };
 
 class ArrayControl : public virtual sc_core::sc_interface {
@@ -60,6 +55,7 @@ class ArrayControl : public virtual sc_core::sc_interface {
   virtual void take_biases(std::int64_t first_filter, const std::vector<std::int32_t>& biases) = 0;
   /// Computes a job and returns its cycles: the difference of its end times in the uncut layer's schedule.
   virtual std::uint64_t compute(const ArrayJob& job) = 0;
+  virtual JobBufferUse buffer_use(const ArrayJob& job) = 0;
   /// Writes results into the output buffer: rows (n * OH + oy), output columns, then the channels.
   virtual void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
                              std::int64_t channel_step, std::uint64_t buffer_address) = 0;

@@ -5,7 +5,8 @@
 namespace dpred {
 
 void ColumnClock::run(const std::vector<const std::uint8_t*>& widths, std::int64_t steps,
-                      const std::uint8_t* time_of_width, const std::uint8_t* weight_time) {
+                      const std::uint8_t* time_of_width, const std::uint8_t* weight_time,
+                      std::uint64_t* latest) {
   const std::size_t columns = widths.size();
   std::uint64_t* column_end = column_end_.data();
   std::uint64_t end = end_;
@@ -20,6 +21,7 @@ void ColumnClock::run(const std::vector<const std::uint8_t*>& widths, std::int64
       end = std::max(end, column_end[j]);
     }
     step_end = end;
+    if (latest != nullptr) latest[i] = std::max(latest[i], end);
   }
   end_ = end;
 }

@@ -34,6 +34,15 @@ std::uint64_t sum_of(const std::vector<std::uint8_t>& values) {
   return std::accumulate(values.begin(), values.end(), std::uint64_t{0});
 }
 
+/// Raises ends[i] to the end of step i: of consecutive steps from `begin` that take a[i] * b[i].
+void raise_to_ends(std::vector<std::uint64_t>& ends, std::uint64_t begin, const std::uint8_t* a,
+                   const std::uint8_t* b) {
+  for (std::uint64_t& end : ends) {
+    begin += std::uint64_t{*a++} * *b++;
+    end = std::max(end, begin);
+  }
+}
+
 void check_map(const BrickMap* map, const BrickShape& shape) {
   if (map != nullptr && map->shape() != shape) throw std::invalid_argument("a brick map of another layer");
 }
@@ -62,7 +71,19 @@ struct LayerSchedule::Times {
   std::vector<BrickRange> ranges;
   std::vector<std::vector<std::uint64_t>> unit_end;  ///< by member, then by unit
   std::vector<std::uint8_t> step_time;
+  /// By member, unit and step: its end in the slowest tile. Empty where it is not kept.
+  std::vector<std::vector<std::vector<std::uint64_t>>> step_end;
+
+  /// Those of the last unit; null where they are not kept.
+  std::vector<std::uint64_t>* last_step_end(std::size_t member) {
+    return step_end.empty() ? nullptr : &step_end[member].back();
+  }
 };
+
+std::int64_t steps_of_window(const LayerShape& layer, std::int64_t lanes) {
+  const std::int64_t taps = layer.R * layer.S;
+  return layer.depthwise() ? taps : taps * divide_up(layer.channels_per_group(), lanes);
+}
 
 LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& geometry,
                              const LayerShape& layer, const LayerPrecision& precision,
@@ -203,6 +224,31 @@ std::vector<LayerSchedule::TileTime> LayerSchedule::tile_times(std::int64_t set)
   return times;
 }
 
+WindowRange LayerSchedule::windows(std::int64_t unit) const {
+  if (single_window_) return {unit, unit + 1};
+  return {unit * columns_, std::min((unit + 1) * columns_, layer_.N * layer_.OH * layer_.OW)};
+}
+
+std::vector<std::uint64_t> LayerSchedule::step_times(std::int64_t set, std::int64_t unit_begin,
+                                                     std::int64_t unit_end) {
+  const std::uint64_t before = end(set, unit_begin);
+  end(set, unit_end);
+  const Place place = place_of(set);
+  const Times& times = *times_[place.times];
+  std::vector<std::uint64_t> cycles(static_cast<std::size_t>(steps()), before);
+  for (std::int64_t unit = unit_begin; unit < unit_end; ++unit) {
+    const std::vector<std::uint64_t>& ends =
+        design_.activation == WidthSource::brick
+            ? times.step_end[place.member][static_cast<std::size_t>(unit)]
+            : equal_step_ends(times, place.member, unit);
+    for (std::size_t i = 0; i < cycles.size(); ++i)
+      cycles[i] = std::max(cycles[i], ends[i]);
+  }
+  std::adjacent_difference(cycles.begin(), cycles.end(), cycles.begin());
+  cycles.front() -= before;
+  return cycles;
+}
+
 std::uint64_t LayerSchedule::total() {
   std::uint64_t cycles = 0;
   for (std::size_t set = 0; set < sets_.size(); ++set)
@@ -216,22 +262,45 @@ std::uint64_t LayerSchedule::equal_units(const Times& times, std::size_t member,
   for (const BrickRange& range : times.ranges) {
     for (const Tile& tile : range.tiles) {
       if (tile.member != member) continue;
-      const std::uint64_t unit =
-          single_window_ ? deal(range, tile, 0) : sum_of(tile.weight_time) * activation_time_.front();
+      const std::uint64_t unit = single_window_ ? deal(range, tile, 0, 0, nullptr)
+                                                : sum_of(tile.weight_time) * activation_time_.front();
       slowest = std::max(slowest, unit);
     }
   }
   return slowest * static_cast<std::uint64_t>(divide_up(units, turns_));
 }
 
+/// When the steps of one of these units are over.
+std::vector<std::uint64_t> LayerSchedule::equal_step_ends(const Times& times, std::size_t member,
+                                                          std::int64_t unit) const {
+  std::vector<std::uint64_t> ends(static_cast<std::size_t>(steps()), 0);
+  const std::vector<std::uint8_t> activation_time(ends.size(), activation_time_.front());
+  for (const BrickRange& range : times.ranges) {
+    for (const Tile& tile : range.tiles) {
+      if (tile.member != member) continue;
+      const auto before = static_cast<std::uint64_t>(unit / turns_);
+      if (single_window_) {
+        deal(range, tile, 0, deal(range, tile, 0, 0, nullptr) * before, &ends);
+      } else {
+        raise_to_ends(ends, sum_of(tile.weight_time) * activation_time_.front() * before,
+                      activation_time.data(), tile.weight_time.data());
+      }
+    }
+  }
+  return ends;
+}
+
 void LayerSchedule::advance(Times& times, std::int64_t units) const {
+  if (keeps_steps_) times.step_end.resize(times.unit_end.size());
   for (auto unit = static_cast<std::int64_t>(times.unit_end.front().size()); unit < units; ++unit) {
     for (std::vector<std::uint64_t>& ends : times.unit_end)
       ends.push_back(0);
+    for (auto& ends : times.step_end)
+      ends.emplace_back(static_cast<std::size_t>(steps()), 0);
     for (BrickRange& range : times.ranges) {
-      if (!single_window_) run_pallet(range, unit, times.step_time);
+      if (!single_window_) run_pallet(times, range, unit);
       for (Tile& tile : range.tiles) {
-        if (single_window_) tile.end += deal(range, tile, unit);
+        if (single_window_) tile.end += deal(range, tile, unit, tile.end, times.last_step_end(tile.member));
         std::uint64_t& end = times.unit_end[tile.member].back();
         end = std::max(end, tile.end);
       }
@@ -239,8 +308,8 @@ void LayerSchedule::advance(Times& times, std::int64_t units) const {
   }
 }
 
-void LayerSchedule::run_pallet(BrickRange& range, std::int64_t pallet,
-                               std::vector<std::uint8_t>& step_time) const {
+void LayerSchedule::run_pallet(Times& times, BrickRange& range, std::int64_t pallet) const {
+  std::vector<std::uint8_t>& step_time = times.step_time;
   if (range.widths) {
     const std::vector<std::uint8_t>& widths = range.widths->of(pallet);
     step_time.resize(widths.size());
@@ -250,10 +319,13 @@ void LayerSchedule::run_pallet(BrickRange& range, std::int64_t pallet,
   for (Tile& tile : range.tiles) {
     const std::size_t turn = static_cast<std::size_t>(pallet) % tile.turn_end.size();
     tile.last_start = tile.turn_end[turn];
+    std::vector<std::uint64_t>* step_end = times.last_step_end(tile.member);
     if (range.widths) {
+      if (step_end != nullptr)
+        raise_to_ends(*step_end, tile.turn_end[turn], step_time.data(), tile.weight_time.data());
       tile.turn_end[turn] += sum_of_products(step_time.data(), tile.weight_time.data(), step_time.size());
     } else {
-      run_with_registers(range, tile, tile.clocks[turn], pallet);
+      run_with_registers(range, tile, tile.clocks[turn], pallet, step_end);
       tile.turn_end[turn] = tile.clocks[turn].end();
     }
     tile.end = std::max(tile.end, tile.turn_end[turn]);
@@ -261,7 +333,7 @@ void LayerSchedule::run_pallet(BrickRange& range, std::int64_t pallet,
 }
 
 void LayerSchedule::run_with_registers(const BrickRange& range, const Tile& tile, ColumnClock& clock,
-                                       std::int64_t pallet) const {
+                                       std::int64_t pallet, std::vector<std::uint64_t>* step_end) const {
   struct Window {
     std::int64_t plane, y, x;  ///< of the window's first tap; y and x may lie in the padding
   };
@@ -279,6 +351,7 @@ void LayerSchedule::run_with_registers(const BrickRange& range, const Tile& tile
   const std::vector<std::uint8_t> padding(static_cast<std::size_t>(range.bricks), 1);
   std::vector<const std::uint8_t*> widths(windows.size());
   const std::uint8_t* weight_time = tile.weight_time.data();
+  std::uint64_t* latest = step_end != nullptr ? step_end->data() : nullptr;
   const std::uint8_t* map = activations_->at(0) + range.brick;
   const std::int64_t bricks_per_position = activations_->shape().bricks();  // divides: not for every window
   for (std::int64_t r = 0; r < layer_.R; ++r) {
@@ -290,16 +363,19 @@ void LayerSchedule::run_with_registers(const BrickRange& range, const Tile& tile
         widths[j] =
             inside ? map + ((windows[j].plane + y) * layer_.W + x) * bricks_per_position : padding.data();
       }
-      clock.run(widths, range.bricks, activation_time_.data(), weight_time);
+      clock.run(widths, range.bricks, activation_time_.data(), weight_time, latest);
+      if (latest != nullptr) latest += range.bricks;
     }
   }
 }
 
 /// Cycles of step n of a recurrent layer, or of the one window: the columns start empty.
-std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std::int64_t n) const {
+std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std::int64_t n,
+                                  std::uint64_t begin, std::vector<std::uint64_t>* step_end) const {
   const std::vector<std::uint8_t> padding(static_cast<std::size_t>(range.bricks), 1);
   const std::uint8_t* weight_time = tile.weight_time.data();
   DealtSteps steps(columns_);
+  std::vector<std::uint64_t> starts;  // where they are wanted
   for (std::int64_t r = 0; r < layer_.R; ++r) {
     for (std::int64_t s = 0; s < layer_.S; ++s) {
       const std::int64_t y = r * layer_.dilation[0] - layer_.pad_tblr[0];
@@ -309,9 +385,16 @@ std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std
       const std::uint8_t* widths = inside && activations_ != nullptr
                                        ? activations_->at((n * layer_.H + y) * layer_.W + x) + range.brick
                                        : padding.data();
-      for (std::int64_t b = 0; b < range.bricks; ++b)
-        steps.step(activation_time_[widths[b]], *weight_time++);
+      for (std::int64_t b = 0; b < range.bricks; ++b) {
+        const std::uint64_t start = steps.step(activation_time_[widths[b]], *weight_time++);
+        if (step_end != nullptr) starts.push_back(start);
+      }
     }
+  }
+  if (step_end != nullptr) {  // a step is over when the next one starts, the last when all are
+    starts.push_back(steps.end());
+    for (std::size_t i = 0; i < step_end->size(); ++i)
+      (*step_end)[i] = std::max((*step_end)[i], begin + starts[i + 1]);
   }
   return steps.end();
 }

@@ -22,6 +22,15 @@ struct LayerPrecision {
 
 class ColumnClock;
 
+/// Steps of a window on lanes of this number, of a layer as it is computed: one brick of one tap each; in a
+/// depthwise layer a tap.
+std::int64_t steps_of_window(const LayerShape& layer, std::int64_t lanes);
+
+/// Windows [begin, end), in row-major order of (n,oy,ox).
+struct WindowRange {
+  std::int64_t begin = 0, end = 0;
+};
+
 /// The uncut layer's schedule: when each filter set finishes each *unit* of its output, a unit being a
 /// pallet, or a step of a recurrent layer. Times are found as they are asked for, in order of units, so the
 /// widths of rows that have not arrived are not needed yet.
@@ -66,6 +75,21 @@ class LayerSchedule {
   };
   std::vector<TileTime> tile_times(std::int64_t set);
 
+  /// Steps of a unit.
+  std::int64_t steps() const { return steps_of_window(layer_, geometry_.lanes); }
+  /// The windows of a unit.
+  WindowRange windows(std::int64_t unit) const;
+  /// Units that tiles run side by side: [n * T, (n + 1) * T) where they take pallets in turns, else one.
+  std::int64_t units_at_a_time() const { return turns_; }
+
+  /// Keeps the times of steps, which step_times() gives. To be called before the first call of end().
+  void keep_step_times() { keeps_steps_ = true; }
+  /// Cycles of each step of units that run side by side, [unit_begin, unit_end) being all of them or some:
+  /// E[n] - E[n-1] of the slowest tile, E being at first when all units before are over; with one window only
+  /// from the step's start to the next one's, of the last to the end. They add up to the units'. A step takes
+  /// 0 only where another tile is later anyway, or where columns are missing and others may run ahead.
+  std::vector<std::uint64_t> step_times(std::int64_t set, std::int64_t unit_begin, std::int64_t unit_end);
+
   /// Compute cycles of the layer: the sum over filter sets.
   std::uint64_t total();
 
@@ -83,11 +107,13 @@ class LayerSchedule {
   BrickRange make_range(std::int64_t brick, std::int64_t bricks) const;
   Tile make_tile(std::int64_t bricks, const std::vector<std::int64_t>& filters) const;
   std::uint64_t equal_units(const Times& times, std::size_t member, std::int64_t units) const;
+  std::vector<std::uint64_t> equal_step_ends(const Times& times, std::size_t member, std::int64_t unit) const;
   void advance(Times& times, std::int64_t units) const;
-  void run_pallet(BrickRange& range, std::int64_t pallet, std::vector<std::uint8_t>& step_time) const;
-  void run_with_registers(const BrickRange& range, const Tile& tile, ColumnClock& clock,
-                          std::int64_t pallet) const;
-  std::uint64_t deal(const BrickRange& range, const Tile& tile, std::int64_t step) const;
+  void run_pallet(Times& times, BrickRange& range, std::int64_t pallet) const;
+  void run_with_registers(const BrickRange& range, const Tile& tile, ColumnClock& clock, std::int64_t pallet,
+                          std::vector<std::uint64_t>* step_end) const;
+  std::uint64_t deal(const BrickRange& range, const Tile& tile, std::int64_t step, std::uint64_t begin,
+                     std::vector<std::uint64_t>* step_end) const;
 
   const ComputeDesign& design_;
   ArrayGeometry geometry_;
@@ -100,6 +126,7 @@ class LayerSchedule {
   std::int64_t window_rows_;
   bool single_window_;
   std::int64_t turns_;  ///< tiles that take pallets in turns; 1: all have the same windows
+  bool keeps_steps_ = false;
   std::int64_t units_;
   std::vector<std::uint8_t> activation_time_;  ///< by width
   std::vector<FilterSet> sets_;

@@ -19,8 +19,13 @@ void centre(const std::uint16_t* containers, std::int64_t count, const ValueForm
 }  // namespace
 
 ProcessingArray::ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
-                                 const ArrayGeometry& geometry)
-    : sc_module(name), design_(design), geometry_(geometry) {
+                                 const ArrayGeometry& geometry, const BufferBanks& activation_banks,
+                                 const BufferBanks& weight_banks)
+    : sc_module(name),
+      design_(design),
+      geometry_(geometry),
+      activation_banks_(activation_banks),
+      weight_banks_(weight_banks) {
   for (auto* socket : {&activation_buffer, &weight_buffer, &output_buffer})
     socket->bind(no_backward_path_);
 }
@@ -45,6 +50,13 @@ void ProcessingArray::begin_layer(const ArrayLayer& layer) {
       arrived_activations_ ? arrived_activations_.get() : layer.activation_bricks;
   schedule_ = std::make_unique<LayerSchedule>(design_, geometry, layer.shape, layer.precision,
                                               activation_widths, layer.weight_bricks);
+  reads_.reset();
+  if (activation_banks_.limited() || weight_banks_.limited()) {
+    schedule_->keep_step_times();
+    reads_ =
+        std::make_unique<OperandReads>(layer.shape, geometry, layer.precision.bits, *layer.activation_layout,
+                                       *layer.weight_layout, activation_banks_, weight_banks_);
+  }
   arithmetic_.reset();
   computed_ = {};
   if (layer.elided) return;
@@ -89,6 +101,7 @@ void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const Arriv
 }
 
 void ProcessingArray::take_activations(const ArrivedRows& arrived) {
+  if (reads_) reads_->place_activations(arrived);
   read_rows(activation_buffer, arrived, *layer_.activation_layout, layer_.activation_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
               const std::int64_t plane_row = row - section.first_row;  // n * H + y
@@ -109,6 +122,7 @@ void ProcessingArray::take_activations(const ArrivedRows& arrived) {
 }
 
 void ProcessingArray::take_weights(const ArrivedRows& arrived) {
+  if (reads_) reads_->place_weights(arrived);
   const LayerShape& shape = layer_.shape;
   const SpaceToDepth& place = weight_bricks_.place;
   const std::int64_t taps = place.shape()[2] * place.shape()[3];
@@ -179,12 +193,17 @@ void ProcessingArray::requantise(RowRange rows, const FilterSet& set, std::int64
   }
 }
 
-std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
-  if (arithmetic_) compute_values(job);
+std::uint64_t ProcessingArray::step_cycles(const ArrayJob& job) {
   std::uint64_t cycles = 0;
   for (std::int64_t set = job.set_begin; set < job.set_end; ++set) {
     cycles += schedule_->end(set, job.unit_end) - schedule_->end(set, job.unit_begin);
   }
+  return cycles;
+}
+
+std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
+  if (arithmetic_) compute_values(job);
+  const std::uint64_t cycles = step_cycles(job);
   const FilterSet& first = schedule_->sets()[static_cast<std::size_t>(job.set_begin)];
   const auto filters = static_cast<std::uint64_t>(first.filter_end - first.filter_begin);
   const auto wanted = static_cast<std::uint64_t>(job.filter_end - job.filter_begin);
@@ -195,6 +214,10 @@ std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
     return cycles / filters * part + cycles % filters * part / filters;
   };
   return share(before + wanted) - share(before);
+}
+
+JobBufferUse ProcessingArray::buffer_use(const ArrayJob& job) {
+  return {reads_ ? reads_->of_job(*schedule_, job) : OperandsRead{}, step_cycles(job)};
 }
 
 void ProcessingArray::write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,

@@ -23,7 +23,8 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   tlm::tlm_initiator_socket<> output_buffer{"output_buffer"};
 
   ProcessingArray(const sc_core::sc_module_name& name, const ComputeDesign& design,
-                  const ArrayGeometry& geometry);
+                  const ArrayGeometry& geometry, const BufferBanks& activation_banks = {},
+                  const BufferBanks& weight_banks = {});
   ~ProcessingArray() override;
 
   /// InputError if the layer is to be folded and cannot be on this array.
@@ -33,6 +34,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   void take_weights(const ArrivedRows& arrived) override;
   void take_biases(std::int64_t first_filter, const std::vector<std::int32_t>& biases) override;
   std::uint64_t compute(const ArrayJob& job) override;
+  JobBufferUse buffer_use(const ArrayJob& job) override;
   void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
                      std::int64_t channel_step, std::uint64_t buffer_address) override;
 
@@ -40,6 +42,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   const ComputedLayer& computed() const { return computed_; }
 
  private:
+  std::uint64_t step_cycles(const ArrayJob& job);
   template <class Visit>
   void read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived, const StreamLayout& layout,
                  const ValueFormat& format, Visit&& visit);
@@ -49,6 +52,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   NoBackwardPath no_backward_path_;
   const ComputeDesign& design_;
   ArrayGeometry geometry_;
+  BufferBanks activation_banks_, weight_banks_;
   ArrayLayer layer_;
   OperandBricks activation_bricks_, weight_bricks_;
   std::unique_ptr<BrickMap> arrived_activations_;
@@ -56,6 +60,7 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   std::unique_ptr<ArrayArithmetic> arithmetic_;  ///< null where data is elided
   std::vector<std::int32_t> biases_;
   ComputedLayer computed_;
+  std::unique_ptr<OperandReads> reads_;  ///< null where no banks are limited
   MemoryAccess access_;
   std::vector<std::uint8_t> bytes_;
   std::vector<std::uint16_t> containers_;

@@ -9,6 +9,7 @@
 #include "models/tlm/elided_payload.h"
 #include "models/tlm/memory_access.h"
 #include "tests/platform/recording_memory.h"
+#include "tests/support/base_protocol_checker.h"
 #include "tests/support/fresh_simulation.h"
 
 using namespace dpred;
@@ -112,6 +113,11 @@ TEST_CASE("an on-chip buffer answers illegal accesses with the error, and they h
     enabled.set_byte_enable_ptr(enables.data());
     enabled.set_byte_enable_length(16);
     send(enabled);
+    Payload nowhere(tlm::TLM_WRITE_COMMAND, 0, data);
+    nowhere.set_data_ptr(nullptr);
+    send(nowhere);
+    Payload unknown(static_cast<tlm::tlm_command>(3), 0, data);
+    send(unknown);
     Payload fits(tlm::TLM_READ_COMMAND, 0, contents);
     bench.ports->read->transport_dbg(fits);
   }));
@@ -119,7 +125,8 @@ TEST_CASE("an on-chip buffer answers illegal accesses with the error, and they h
   CHECK(answers == std::vector<tlm::tlm_response_status>{
                        TLM_ADDRESS_ERROR_RESPONSE, TLM_ADDRESS_ERROR_RESPONSE, TLM_ADDRESS_ERROR_RESPONSE,
                        TLM_ADDRESS_ERROR_RESPONSE, TLM_ADDRESS_ERROR_RESPONSE, tlm::TLM_BURST_ERROR_RESPONSE,
-                       tlm::TLM_BURST_ERROR_RESPONSE, tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE});
+                       tlm::TLM_BURST_ERROR_RESPONSE, tlm::TLM_BYTE_ENABLE_ERROR_RESPONSE,
+                       tlm::TLM_GENERIC_ERROR_RESPONSE, tlm::TLM_COMMAND_ERROR_RESPONSE});
   CHECK(contents == ByteVector(64, 0));
   CHECK(bench.buffer->bytes_written() == 0);
 }
@@ -158,4 +165,98 @@ TEST_CASE("debug accesses to an on-chip buffer reach the part in range and are n
   }));
   CHECK(lengths == std::vector<unsigned int>{10, 4, 0, 0});
   CHECK(bench.buffer->bytes_written() == 0);
+}
+
+TEST_CASE("an on-chip buffer obeys the base protocol on both paths, and both sockets see the same bytes") {
+  fresh_simulation();
+  OnChipBuffer buffer("buffer", 64);
+  Ports ports("ports");
+  BaseProtocolOptions options;
+  options.malformed_payloads = true;
+  BaseProtocolChecker write_checker("write_checker", options), read_checker("read_checker", options);
+  ports.write.bind(write_checker.target_socket);
+  write_checker.initiator_socket.bind(buffer.write_port);
+  ports.read.bind(read_checker.target_socket);
+  read_checker.initiator_socket.bind(buffer.read_port);
+  Driver driver("driver");
+  ByteVector data(16, 0x5a), back(16), again(16);
+  driver.body = [&] {
+    sc_core::sc_time delay(3, sc_core::SC_NS);
+    Payload write(tlm::TLM_WRITE_COMMAND, 8, data);
+    ports.write->b_transport(write, delay);
+    Payload read(tlm::TLM_READ_COMMAND, 8, back);
+    ports.read->b_transport(read, delay);
+    Payload outside(tlm::TLM_READ_COMMAND, 60, again);
+    ports.read->b_transport(outside, delay);
+    Payload ignored(tlm::TLM_IGNORE_COMMAND, 1000, again);
+    ports.write->b_transport(ignored, delay);
+    Payload same(tlm::TLM_READ_COMMAND, 8, again);
+    ports.write->b_transport(same, delay);
+    Payload debug(tlm::TLM_READ_COMMAND, 8, again);
+    ports.read->transport_dbg(debug);
+  };
+  sc_core::sc_start();
+  REQUIRE(driver.finished);
+  CHECK(back == data);
+  CHECK(again == data);
+  CHECK(write_checker.finish() == std::vector<std::string>{});
+  CHECK(read_checker.finish() == std::vector<std::string>{});
+  CHECK(write_checker.counts().blocking == 3);
+  CHECK(read_checker.counts().blocking == 2);
+  CHECK(buffer.bytes_read() == 32);
+  CHECK(buffer.bytes_written() == 16);
+}
+
+TEST_CASE("an on-chip buffer grants direct access to all of it, and to nothing beyond") {
+  Bench bench(64);
+  ByteVector data(16, 0x77), back(16);
+  tlm::tlm_dmi inside, outside;
+  bool granted = false, refused = false;
+  std::vector<bool> hints;
+  REQUIRE(bench.run([&] {
+    Payload write(tlm::TLM_WRITE_COMMAND, 40, data);
+    sc_core::sc_time delay;
+    bench.ports->write->b_transport(write, delay);
+    hints.push_back(write.is_dmi_allowed());
+    Payload beyond(tlm::TLM_WRITE_COMMAND, 60, data);
+    bench.ports->write->b_transport(beyond, delay);
+    hints.push_back(beyond.is_dmi_allowed());
+    Payload request(tlm::TLM_READ_COMMAND, 63, data);
+    granted = bench.ports->read->get_direct_mem_ptr(request, inside);
+    Payload far(tlm::TLM_READ_COMMAND, 64, data);
+    refused = !bench.ports->write->get_direct_mem_ptr(far, outside);
+    if (granted) inside.get_dmi_ptr()[41] = 0x11;
+    Payload read(tlm::TLM_READ_COMMAND, 40, back);
+    bench.ports->read->b_transport(read, delay);
+  }));
+  CHECK(hints == std::vector<bool>{true, false});
+  REQUIRE(granted);
+  CHECK(inside.get_start_address() == 0);
+  CHECK(inside.get_end_address() == 63);
+  CHECK(inside.is_read_write_allowed());
+  CHECK(inside.get_read_latency() == sc_core::SC_ZERO_TIME);
+  CHECK(inside.get_write_latency() == sc_core::SC_ZERO_TIME);
+  CHECK(refused);
+  CHECK(outside.get_start_address() == 64);
+  data[1] = 0x11;
+  CHECK(back == data);
+  CHECK(bench.buffer->bytes_written() == 16);  // what passes by the sockets is not counted
+}
+
+TEST_CASE("debug accesses to an on-chip buffer without data or a command have no effect") {
+  Bench bench(64);
+  ByteVector data(8, 0x66), back(64, 0x22);
+  std::vector<unsigned int> lengths;
+  REQUIRE(bench.run([&] {
+    Payload nowhere(tlm::TLM_WRITE_COMMAND, 0, data);
+    nowhere.set_data_ptr(nullptr);
+    lengths.push_back(bench.ports->write->transport_dbg(nowhere));
+    Payload ignored(tlm::TLM_IGNORE_COMMAND, 0, data);
+    lengths.push_back(bench.ports->write->transport_dbg(ignored));
+    Payload read(tlm::TLM_READ_COMMAND, 0, back);
+    lengths.push_back(bench.ports->read->transport_dbg(read));
+  }));
+  CHECK(lengths == std::vector<unsigned int>{0, 0, 64});
+  CHECK(back == ByteVector(64, 0));
+  CHECK(data == ByteVector(8, 0x66));
 }

@@ -33,6 +33,8 @@ struct ScriptedJob {
   std::uint64_t biases = 0;
   std::uint64_t cycles = 10;
   std::uint64_t encoded = 0, written = 0;
+  OperandsRead reads;
+  std::uint64_t step_cycles = 0;  ///< 0: the same as `cycles`
 };
 
 /// Times count from when the descriptor is asked for. What is asked for later than its time is there at once.
@@ -115,6 +117,10 @@ class ScriptedArray : public sc_core::sc_module, public ArrayControl {
     if (jobs.size() == broken_job) throw StreamError("broken", 0);
     jobs.push_back(job);
     return script->jobs.at(jobs.size() - 1).cycles;
+  }
+  JobBufferUse buffer_use(const ArrayJob&) override {
+    const ScriptedJob& job = script->jobs.at(jobs.size() - 1);
+    return {job.reads, job.step_cycles == 0 ? job.cycles : job.step_cycles};
   }
   void write_results(RowRange, std::int64_t, std::int64_t, std::int64_t, std::uint64_t) override {}
 
@@ -622,4 +628,120 @@ TEST_CASE("sequencer: after a layer that failed the next one takes its usual tim
       CHECK(outcome->drains_asked == fresh.drains_asked);
     }
   }
+}
+
+namespace {
+
+/// A layer whose jobs of 10 cycles fill 12 bytes of weights and 3 of activations and leave 4 of results, with
+/// one buffer of one bank of single bytes.
+struct BankedRun {
+  Columns columns;
+  BuffersUse use;
+};
+
+BankedRun banked(const Script& script, const BufferOrganisation& organisation) {
+  ColumnLayer layer(script.jobs.size());
+  SequencerConfig config;
+  config.banks = organisation;
+  fresh_simulation();
+  Bench bench(layer, config);
+  Outcome outcome;
+  bench.simulate([&] { outcome = run_once(bench, layer, script); });
+  REQUIRE(outcome.finished);
+  REQUIRE(outcome.error.empty());
+  return {outcome.columns, bench.sequencer.buffers_use()};
+}
+
+BankedRun banked(const Script& script, BufferBanks BufferOrganisation::*buffer, const char* ports,
+                 std::int64_t banks = 1) {
+  BufferOrganisation organisation;
+  organisation.*buffer = {banks, 1, find_sram_ports(ports)};
+  return banked(script, organisation);
+}
+
+}  // namespace
+
+TEST_CASE("sequencer: conflicts of steps are charged to their operand and lengthen the job") {
+  Script script(3);
+  script.jobs[0].reads.activation = {0, 0, 3};
+  script.jobs[1].reads.activation = {0, 0, 4};
+  script.jobs[1].reads.weight = {0, 0, 5};
+  script.jobs[2].weights = {40 * ns, 40 * ns};  // job 1 ends at 2 + 13 + 19: 6 cycles of waiting for memory
+  const BankedRun run = banked(script, &BufferOrganisation::activation, "1r1w");
+  CHECK(run.columns ==
+        Columns{{"compute", 30}, {"stall_activation", 3 + 4}, {"stall_weight", 5 + 6}, {"overhead", 2}});
+  CHECK(run.use.activation.conflict_cycles == 7);
+  CHECK(run.use.weight.conflict_cycles == 5);
+  CHECK(run.use.output.conflict_cycles == 0);
+}
+
+TEST_CASE("sequencer: what keeps a buffer busy longest is charged, on a tie weight, then activation") {
+  Script script(2);
+  // Job 0 takes 14 cycles with the conflicts. Reads and fills keep weights busy for 13 + 12, activations for
+  // 3 more than they read.
+  script.jobs[0].reads.weight = {0, 13, 4};
+  const BufferBanks bank{1, 1, SramPorts::one_shared};
+  const auto columns_with = [&](std::uint64_t activation_reads, std::int64_t output_banks = 0) {
+    script.jobs[0].reads.activation = {0, activation_reads, 0};
+    return banked(script, {bank, bank, {output_banks, 1, SramPorts::one_shared}}).columns;
+  };
+  CHECK(columns_with(22) == Columns{{"compute", 20}, {"stall_weight", 4 + 11}, {"overhead", 2}});
+  CHECK(columns_with(23) ==
+        Columns{{"compute", 20}, {"stall_weight", 4}, {"stall_activation", 12}, {"overhead", 2}});
+  script.jobs[0].reads.weight = {0, 0, 0};
+  script.jobs[0].cycles = 1;  // 4 words of results, as long as the reads and fills of activations
+  script.jobs[1].cycles = 19;
+  CHECK(columns_with(9).at("stall_weight") == 11);
+  CHECK(columns_with(10).at("stall_activation") == 12);
+  CHECK(columns_with(10, 1).at("stall_activation") == 12);
+}
+
+TEST_CASE("sequencer: the part of a filter set reads in the time of the whole set") {
+  Script script(2);
+  script.jobs[0].reads.weight = {0, 10, 0};
+  script.jobs[0].step_cycles = 22;  // of which it is charged 10
+  CHECK(banked(script, &BufferOrganisation::weight, "1rw").columns ==
+        Columns{{"compute", 20}, {"overhead", 2}});
+  script.jobs[0].step_cycles = 21;
+  CHECK(banked(script, &BufferOrganisation::weight, "1rw").columns ==
+        Columns{{"compute", 20}, {"stall_weight", 1}, {"overhead", 2}});
+}
+
+TEST_CASE("sequencer: fills of the next job take the place of reads where ports are shared") {
+  Script script(3);
+  for (ScriptedJob& job : script.jobs)
+    job.reads.weight.port_cycles = job.reads.activation.port_cycles = 5;
+  const auto stalls = [&](const char* ports, std::int64_t banks) {
+    Columns columns = banked(script, &BufferOrganisation::weight, ports, banks).columns;
+    CHECK(columns["compute"] == 30);
+    CHECK(columns["overhead"] == 2);
+    CHECK(columns["stall_activation"] == 0);
+    return columns["stall_weight"];
+  };
+  CHECK(stalls("1r1w", 1) == 0);
+  CHECK(stalls("1rw", 1) == 2 * (5 + 12 - 10));  // the last job has none after it
+  CHECK(stalls("2rw", 1) == 2 * (5 + 6 - 10));
+  CHECK(stalls("1rw", 2) == 2 * (5 + 6 - 10));
+  CHECK(stalls("1rw", 3) == 0);
+  const BankedRun run = banked(script, &BufferOrganisation::activation, "1rw");
+  CHECK(run.columns == Columns{{"compute", 30}, {"overhead", 2}});  // 5 + 3
+  CHECK(run.use.activation.words_written == 3 * 3);
+  CHECK(run.use.weight.words_written == 0);  // its banks are not limited
+}
+
+TEST_CASE("sequencer: results wait for the output buffer's banks") {
+  Script script(3);
+  script.jobs[1].cycles = 1;
+  // Job 1 writes 4 words in 1 cycle; where ports are shared, the 4 of job 0 are read meanwhile.
+  CHECK(banked(script, &BufferOrganisation::output, "1r1w").columns ==
+        Columns{{"compute", 21}, {"stall_output", 3}, {"overhead", 2}});
+  CHECK(banked(script, &BufferOrganisation::output, "1rw").columns ==
+        Columns{{"compute", 21}, {"stall_output", 7}, {"overhead", 2}});
+  CHECK(banked(script, &BufferOrganisation::output, "1r1w", 4).columns ==
+        Columns{{"compute", 21}, {"overhead", 2}});
+  const BankedRun run = banked(script, &BufferOrganisation::output, "2rw");
+  CHECK(run.columns == Columns{{"compute", 21}, {"stall_output", 3}, {"overhead", 2}});
+  CHECK(run.use.output.words_written == 12);
+  CHECK(run.use.output.words_read == 12);
+  CHECK(run.use.output.conflict_cycles == 3);
 }

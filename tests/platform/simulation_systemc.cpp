@@ -272,6 +272,53 @@ TEST_CASE("random networks: few decoders and encoders stall, and change nothing 
   CHECK(stalled > 0);
 }
 
+TEST_CASE("random networks: few banks stall the operand that waits, and change nothing else") {
+  Random random(44);
+  std::uint64_t conflicts[3] = {};
+  int round = 0;
+  for (auto& [network, settings] : random_samples(random, 40)) {
+    CAPTURE(++round);
+    settings["sim.data"] = round % 4 == 0 ? "carried" : "elided";
+    const Point free(network, settings);
+    const auto banks = [&] { return random.of<std::string>({"0", "1", "2", "7", "16"}); };
+    const Point limited = free.with({{"buffer.activation_banks", banks()},
+                                     {"buffer.weight_banks", banks()},
+                                     {"buffer.output_banks", banks()},
+                                     {"buffer.word_bytes", random.of<std::string>({"5", "8", "16"})},
+                                     {"buffer.ports", random.of<std::string>({"1rw", "1r1w", "2rw"})}});
+    const RunResult fast = free.run();
+    const RunResult slow = limited.run();
+    const bool carried = settings["sim.data"] == "carried";
+    const RunResult other = limited.with({{"sim.data", carried ? "elided" : "carried"}}).run();
+    REQUIRE(slow.mismatches == std::vector<std::string>{});
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      const LayerResult& row = slow.layers[i];
+      CAPTURE(i, text(fast.layers[i].ledger), text(row.ledger));
+      REQUIRE(text(row.ledger) == text(other.layers[i].ledger));
+      REQUIRE(row.traffic == fast.layers[i].traffic);
+      REQUIRE(row.ledger.of(CycleCause::compute) == fast.layers[i].ledger.of(CycleCause::compute));
+      REQUIRE(row.ledger.of(CycleCause::stall_codec) == 0);
+      const BuffersUse& use = row.buffers;
+      const std::uint64_t lost =
+          use.activation.conflict_cycles + use.weight.conflict_cycles + use.output.conflict_cycles;
+      REQUIRE(row.ledger.of(CycleCause::stall_activation) >= use.activation.conflict_cycles);
+      REQUIRE(row.ledger.of(CycleCause::stall_weight) >= use.weight.conflict_cycles);
+      REQUIRE(row.ledger.of(CycleCause::stall_output) >= use.output.conflict_cycles);
+      if (settings["dram.preset"] == "ideal") {
+        REQUIRE(row.ledger.of(Resource::dram) == lost);
+        REQUIRE(row.ledger.total() == fast.layers[i].ledger.total() + lost);
+      }
+      const BufferUse& none = fast.layers[i].buffers.activation;
+      REQUIRE(none.conflict_cycles + none.words_read + none.words_written == 0);
+      conflicts[0] += use.activation.conflict_cycles > 0;
+      conflicts[1] += use.weight.conflict_cycles > 0;
+      conflicts[2] += use.output.conflict_cycles > 0;
+    }
+  }
+  for (const std::uint64_t layers : conflicts)
+    CHECK(layers > 10);
+}
+
 namespace {
 
 /// One layer without ReLU zeros, so that nothing of it compresses away.
@@ -362,6 +409,35 @@ TEST_CASE("waiting is charged to the operand that the layer waits for") {
     CHECK(l.total() >= 64 * 64);
     CHECK(l.total() <= 64 * 64 + l.of(CycleCause::compute) + 4);
   }
+}
+
+TEST_CASE("one bank of weights or activations slows a layer by its words") {
+  LayerShape shape;  // 64 pixels of one brick, and 64 filters of one brick: all in one job
+  shape.C = 16, shape.H = shape.W = 8, shape.K = 64;
+  const Network network = dense_layer(shape);
+  const Settings settings = {{"dram.preset", "ideal"}, {"array.design", "bit-parallel"}};
+  const auto with = [&](Settings changes) {
+    changes.insert(settings.begin(), settings.end());
+    return ledger_of(network, changes);
+  };
+  const Ledger free = with({});
+  REQUIRE(free.of(CycleCause::compute) == 64);
+  REQUIRE(free.total() == 64 + free.of(CycleCause::overhead));
+  const auto check = [&](const Settings& changes, CycleCause cause, std::uint64_t lost) {
+    const Ledger ledger = with(changes);
+    CAPTURE(text(ledger), lost);
+    CHECK(ledger.of(CycleCause::compute) == 64);
+    CHECK(ledger.of(cause) == lost);
+    CHECK(ledger.total() == free.total() + lost);
+  };
+  // A step of one cycle reads 64 words of weights, and one of activations.
+  check({{"buffer.weight_banks", "1"}}, CycleCause::stall_weight, 64 * 63);
+  check({{"buffer.weight_banks", "16"}}, CycleCause::stall_weight, 64 * 3);
+  check({{"buffer.weight_banks", "16"}, {"buffer.ports", "2rw"}}, CycleCause::stall_weight, 64 * 1);
+  check({{"buffer.weight_banks", "64"}}, CycleCause::stall_weight, 0);
+  check({{"buffer.activation_banks", "1"}}, CycleCause::stall_activation, 0);
+  // Eight columns: 8 steps that read 8 words.
+  check({{"buffer.activation_banks", "1"}, {"buffer.word_bytes", "4"}}, CycleCause::stall_activation, 64 * 3);
 }
 
 TEST_CASE("a failure within the platform leaves the simulation as what it is") {
