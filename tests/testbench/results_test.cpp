@@ -454,11 +454,37 @@ TEST_CASE("parameters that had no effect are named on standard error", "[command
   CHECK(notes({"compress", "small", "--array.rows=8"}).find("array.rows") != std::string::npos);
   CHECK(notes({"run", "small", "--array.design=stripes", "--array.widths=even"}) == "");
   CHECK(notes({"compress", "small", "--codec.group=8"}) == "");
+  CHECK(notes({"run", "small", "--buffer.ports=1rw"}).find("buffer.ports") != std::string::npos);
+  CHECK(notes({"run", "small", "--buffer.ports=1rw", "--buffer.output_banks=2"}) == "");
 
   const json summary = summary_of(work, {"--array.design=bit-parallel", "--array.widths=even"});
   CHECK(summary.at("set_but_not_read") == json({"array.widths"}));
   CHECK(summary.at("parameters").at("array.widths").at("read") == false);
   CHECK(summary.at("parameters").at("array.design").at("read") == true);
+}
+
+TEST_CASE("conflicts of the buffers' banks stand in both results", "[command]") {
+  const WorkFolder work;
+  const std::string set = (digits / "digits_cnn_fix16").string();
+  quiet_output({"run", set, "--buffer.activation_banks=4", "--buffer.weight_banks=64", "-o", "few"},
+               work.path());
+  const Table layers(read_file(work.path() / "few/layers.csv"));
+  const json buffers = json::parse(read_file(work.path() / "few/summary.json")).at("buffers");
+  for (const std::string operand : {"activation", "weight", "output"}) {
+    INFO(operand);
+    const json& buffer = buffers.at(operand);
+    CHECK(buffer.at("conflict_cycles") == layers.sum(operand + "_conflict_cycles"));
+    CHECK((buffer.at("conflict_cycles") > 0) == (operand != "output"));
+    CHECK(buffer.at("bytes") == (operand == "output" ? 65536 : 262144));
+    CHECK(buffer.contains("words_read") == (operand != "output"));
+    for (std::size_t row = 0; row < layers.rows(); ++row)
+      CHECK(layers.count(row, operand + "_conflict_cycles") <=
+            layers.count(row, "stall_" + operand + "_cycles"));
+  }
+  CHECK(buffers.at("activation").at("banks") == 4);
+  CHECK(buffers.at("activation").at("word_bytes") == 16);
+  CHECK(buffers.at("activation").at("ports") == "1r1w");
+  CHECK(buffers.at("output").at("banks") == 0);
 }
 
 TEST_CASE("compress prints the sizes of each tensor with each codec", "[command]") {
