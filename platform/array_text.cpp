@@ -66,7 +66,8 @@ std::string remedy(SlotCause cause, const DesignPoint& point) {
     case SlotCause::tile_wait:
       return "with fewer array.tiles, fewer wait for the slowest";
     case SlotCause::idle_rows:
-      return "fewer array.rows or array.tiles suit layers with few filters, or array.tile_split=best";
+      return std::string("fewer array.rows or array.tiles suit layers with few filters") +
+             (point.geometry.tile_split == TileSplit::filters ? ", or array.tile_split=best" : "");
   }
   return {};
 }

@@ -25,7 +25,9 @@ std::optional<Output> find_first(const LayerShape& shape, const ComputedLayer& c
   const std::vector<std::uint8_t>& states = computed.accumulators.states;
   const std::int64_t plane = shape.OH * shape.OW;
   Output output;
-  for (std::int64_t n = 0; n < shape.N && !states.empty(); ++n) {
+  // Before a layer begins, what is there is that of the one before, or nothing.
+  const bool of_this_layer = states.size() == static_cast<std::size_t>(shape.N * plane * shape.K);
+  for (std::int64_t n = 0; n < shape.N && of_this_layer; ++n) {
     for (std::int64_t position = 0; position < plane; ++position) {
       output.in_tensor = n * shape.K * plane + position;
       for (std::int64_t k = 0; k < shape.K; ++k, ++output.accumulator, output.in_tensor += plane) {
@@ -58,7 +60,7 @@ std::optional<std::string> find_wrong_code(const Network& network, const Layer& 
                                            const ComputedLayer& computed) {
   if (network.bits == 8) {
     const auto lost = find_first(layer.shape, computed, overflowed);
-    if (lost) return place(layer, lost->in_tensor) + ": the accumulator overflows 32 bits";
+    if (lost) return place(layer, lost->in_tensor) + ": accumulator: got an overflow of 32 bits, want none";
   }
   if (computed.codes.empty()) return std::nullopt;
   const Tensor& recorded = network.tensor(layer.output);

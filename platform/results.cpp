@@ -134,6 +134,11 @@ std::string check_lines(const RunResult& result) {
   std::string text =
       fmt::format("check     {} accumulators right, and {} codes in {} of {} layers\n", check.accumulators,
                   check.codes, check.layers_by_codes, check.layers_by_codes + check.layers_by_accumulators);
+  if (check.layers_by_accumulators > 0) {
+    text += fmt::format(
+        "note: the workload defines no codes of {} layers; their accumulators alone were compared\n",
+        check.layers_by_accumulators);
+  }
   if (check.overflows > 0) {
     text += fmt::format("note: {} accumulators overflow 32 bits, first {} of {}\n", check.overflows,
                         check.overflow_place, short_name(check.overflow_layer, name_width));

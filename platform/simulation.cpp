@@ -234,11 +234,14 @@ class Testbed : public sc_core::sc_module {
 
 }  // namespace
 
+void check(const SimulationOptions& options, const DesignPoint& point) {
+  if (options.check && point.elided)
+    throw InputError("a check needs values to compute with, and sim.data = elided copies none: use carried");
+}
+
 RunResult simulate(const Preparation& preparation, const Progress& progress,
                    const SimulationOptions& options) {
-  if (options.check && preparation.point().elided) {
-    throw InputError("a check needs values to compute with, and sim.data = elided copies none: use carried");
-  }
+  check(options, preparation.point());
   Testbed testbed("testbed", preparation, progress, options);
   sc_core::sc_start();
   if (testbed.failure) std::rethrow_exception(testbed.failure);

@@ -64,6 +64,7 @@ int run_command(const std::vector<std::string>& arguments) {
   const DesignPoint point(line->parameters);
   SimulationOptions options;
   options.check = line->options.count("check") != 0;
+  check(options, point);
   const Preparation preparation(network, point);
   std::unique_ptr<OutputFolder> folder;
   if (line->options.count("output") != 0) {

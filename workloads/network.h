@@ -39,6 +39,10 @@ struct LayerShape {
   bool recurrent = false;  ///< step n+1 needs step n's result: steps cannot share a pallet
 
   bool depthwise() const { return groups == C && C > 1; }
+  /// Output positions (n,oy,ox).
+  std::int64_t windows() const { return N * OH * OW; }
+  /// One window at a time: a recurrent layer's steps, or the one there is.
+  bool single_window() const { return OH * OW == 1 && (recurrent || N == 1); }
   std::int64_t channels_per_group() const { return C / groups; }
   std::int64_t filters_per_group() const { return K / groups; }
   std::int64_t macs() const { return N * K * OH * OW * R * S * channels_per_group(); }

@@ -47,7 +47,7 @@ class ArrayControl : public virtual sc_core::sc_interface {
  public:
   virtual void begin_layer(const ArrayLayer& layer) = 0;
   virtual const LayerSchedule& schedule() const = 0;
-  /// Reads rows from the operand's buffer and finds the widths of their bricks.
+  /// Reads rows from the operand's buffer, finds the widths of their bricks and keeps what it computes with.
   virtual void take_activations(const ArrivedRows& arrived) = 0;
   virtual void take_weights(const ArrivedRows& arrived) = 0;
   /// Biases of filters from `first_filter` on, in units of the accumulator: before the first job that needs

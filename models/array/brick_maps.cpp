@@ -9,7 +9,7 @@ std::shared_ptr<const BrickMap> BrickMaps::of(const Tensor& tensor, const ValueF
   std::shared_ptr<const BrickMap>& map =
       maps_[{&tensor,
              {shape.lanes, shape.groups, shape.group_channels, shape.positions, place.factor(),
-              place.pad_top(), place.pad_left()}}];
+              place.pad_top(), place.pad_left(), place.shape()[3]}}];
   if (!map) map = std::make_shared<BrickMap>(brick_map(tensor, format, bricks));
   return map;
 }

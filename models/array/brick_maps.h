@@ -22,8 +22,8 @@ class BrickMaps {
   std::size_t size() const { return maps_.size(); }
 
  private:
-  /// Lanes, groups, channels and positions; fold factor, pads at top and left.
-  using Bricks = std::array<std::int64_t, 7>;
+  /// Lanes, groups, channels and positions; fold factor, pads at top and left, columns of what is made.
+  using Bricks = std::array<std::int64_t, 8>;
   std::map<std::pair<const Tensor*, Bricks>, std::shared_ptr<const BrickMap>> maps_;
 };
 

@@ -24,6 +24,11 @@ inline bool folds(const LayerShape& layer, const ArrayGeometry& geometry) {
 /// is part of the input now). N, K, OH and OW stay.
 LayerShape folded(const LayerShape& layer);
 
+/// The layer as this array computes it.
+inline LayerShape computed_shape(const LayerShape& layer, const ArrayGeometry& geometry) {
+  return folds(layer, geometry) ? folded(layer) : layer;
+}
+
 /// Where the values of a tensor of (outer, channels, rows, columns) lie in the one that is made of it by
 /// padding and then space-to-depth. With factor 1 and no padding all stays in its place.
 class SpaceToDepth {

@@ -90,7 +90,7 @@ LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& g
                              const BrickMap* activations, const BrickMap* weights)
     : design_(design),
       geometry_(geometry),
-      layer_(folds(layer, geometry) ? folded(layer) : layer),
+      layer_(computed_shape(layer, geometry)),
       precision_(precision),
       activations_(design.activation == WidthSource::brick ? activations : nullptr),
       weights_(design.weight == WidthSource::brick ? weights : nullptr),
@@ -98,7 +98,7 @@ LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& g
       rows_(geometry.rows_of(design, precision.bits)),
       is_folded_(folds(layer, geometry)),
       window_rows_(is_folded_ ? layer_.R * layer.stride[0] : (layer.R - 1) * layer.dilation[0] + 1),
-      single_window_(layer.OH * layer.OW == 1 && (layer.recurrent || layer.N == 1)),
+      single_window_(layer.single_window()),
       units_(single_window_ ? layer.N : divide_up(layer.N * layer.OH * layer.OW, columns_)),
       activation_time_(activation_times(design, geometry, precision)) {
   if (geometry.tile_split == TileSplit::best)

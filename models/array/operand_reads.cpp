@@ -12,7 +12,7 @@ OperandReads::OperandReads(const LayerShape& layer, const ArrayGeometry& geometr
                            const StreamLayout& activations, const StreamLayout& weights,
                            const BufferBanks& activation_banks, const BufferBanks& weight_banks)
     : layer_(layer),
-      computed_(folds(layer, geometry) ? folded(layer) : layer),
+      computed_(computed_shape(layer, geometry)),
       lanes_(geometry.lanes),
       factor_(folds(layer, geometry) ? layer.stride[0] : 1),
       steps_(steps_of_window(computed_, geometry.lanes)),

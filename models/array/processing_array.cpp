@@ -1,6 +1,7 @@
 #include "models/array/processing_array.h"
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
@@ -59,9 +60,10 @@ void ProcessingArray::begin_layer(const ArrayLayer& layer) {
   }
   arithmetic_.reset();
   computed_ = {};
-  if (layer.elided) return;
+  // Values that nobody compares or codes aren't computed.
+  if (layer.elided || !(layer.checked || layer.requantisation != nullptr)) return;
   ArrayArithmetic::Layer arithmetic;
-  arithmetic.shape = layer.folded ? folded(layer.shape) : layer.shape;
+  arithmetic.shape = computed_shape(layer.shape, geometry);
   arithmetic.precision = layer.precision;
   arithmetic.activation_signed = layer.activation_format.is_signed;
   arithmetic.weight_signed = layer.weight_format.is_signed;
@@ -115,8 +117,10 @@ void ProcessingArray::take_activations(const ArrivedRows& arrived) {
                       arrived_activations_->absorb(position, channel, section.channels, channels,
                                                    layer_.activation_format);
                     }
-                    centre(channels, section.channels, layer_.activation_format,
-                           arithmetic_->activations(position) + channel);
+                    if (arithmetic_) {
+                      centre(channels, section.channels, layer_.activation_format,
+                             arithmetic_->activations(position) + channel);
+                    }
                   });
             });
 }
@@ -130,29 +134,34 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
   const BrickMap* known = layer_.weight_bricks;
   read_rows(weight_buffer, arrived, *layer_.weight_layout, layer_.weight_format,
             [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
+              if (known == nullptr && !arithmetic_) return;
               // Depthwise: a row is a tap of all filters; otherwise all taps of a filter.
               BrickShape bricks = weight_bricks_.shape;
               bricks.positions = depthwise ? section.row_values : taps;
-              BrickMap found(bricks);
-              const auto take = [&](std::int32_t* values, std::int64_t position, std::int64_t channel,
-                                    std::int64_t channels, const std::uint16_t* taken) {
-                centre(taken, channels, layer_.weight_format, values);
-                if (known != nullptr) found.absorb(position, channel, channels, taken, layer_.weight_format);
+              std::optional<BrickMap> found;
+              if (known != nullptr) found.emplace(bricks);
+              const auto take = [&](std::int64_t position, std::int64_t channel, std::int64_t channels,
+                                    const std::uint16_t* values) {
+                if (found) found->absorb(position, channel, channels, values, layer_.weight_format);
+                if (!arithmetic_) return;
+                std::int32_t* const to =
+                    depthwise ? arithmetic_->weights(position, row) : arithmetic_->weights(row, position);
+                centre(values, channels, layer_.weight_format, to + channel);
               };
               if (depthwise) {
                 for (std::int64_t k = 0; k < bricks.positions; ++k)
-                  take(arithmetic_->weights(k, row), k, 0, 1, containers + k);
+                  take(k, 0, 1, containers + k);
               } else {
                 for (std::int64_t r = 0; r < shape.R; ++r) {
                   place.visit_row(0, r, [&](std::int64_t s, std::int64_t position, std::int64_t channel) {
-                    take(arithmetic_->weights(row, position) + channel, position, channel, section.channels,
+                    take(position, channel, section.channels,
                          containers + (r * shape.S + s) * section.channels);
                   });
                 }
               }
-              for (std::int64_t i = 0; known != nullptr && i < bricks.positions; ++i) {
+              for (std::int64_t i = 0; found && i < bricks.positions; ++i) {
                 const std::uint8_t* expected = known->at(depthwise ? i * taps + row : row * taps + i);
-                if (!std::equal(found.at(i), found.at(i) + bricks.bricks(), expected)) {
+                if (!std::equal(found->at(i), found->at(i) + bricks.bricks(), expected)) {
                   throw std::runtime_error(std::string(name()) + ": weights of row " + std::to_string(row) +
                                            " arrive with other widths than the static ones");
                 }
@@ -161,7 +170,7 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
 }
 
 void ProcessingArray::take_biases(std::int64_t first_filter, const std::vector<std::int32_t>& biases) {
-  if (layer_.elided) return;
+  if (!arithmetic_) return;
   std::copy(biases.begin(), biases.end(), biases_.begin() + first_filter);
 }
 

@@ -273,9 +273,9 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
       static_cast<std::uint64_t>(design.serial_activations() ? geometry.bits_per_cycle : precision.bits);
   ArraySlots slots(tiles * rows * columns * lanes * bits);
 
-  const LayerShape computed = folds(layer, geometry) ? folded(layer) : layer;
+  const LayerShape computed = computed_shape(layer, geometry);
   const std::int64_t windows = layer.N * layer.OH * layer.OW;
-  const bool single_window = layer.OH * layer.OW == 1 && (layer.recurrent || layer.N == 1);
+  const bool single_window = layer.single_window();
   // A depthwise filter has one channel, in a brick that others share.
   const std::int64_t channels = computed.channels_per_group();
   const std::int64_t bricks = divide_up(channels, geometry.lanes);

@@ -309,7 +309,9 @@ Clock Dram::next_entry(std::uint32_t channel) {
   const Port& port = ports_[channel];
   const PortBurst& first = port.waiting.empty() ? full_ : port.waiting.front();
   if (core_.has_room(first.at, first.is_write)) return std::max(first.arrival, port.free);
-  return core_.next_command(channel) + 1;  // a place is free from the clock after the command that empties it
+  // A place is free from the clock after the command that empties it.
+  const Clock command = core_.next_command(channel);
+  return command == Channel::never ? command : command + 1;
 }
 
 void Dram::plan_next_wake() {

@@ -263,6 +263,10 @@ TEST_CASE("the array computes with what arrives, whatever the jobs") {
     });
     REQUIRE(finished);
     const ComputedLayer& computed = bench.array->computed();
+    if (!layer.checked && layer.requantisation == nullptr) {  // nobody asks for the values
+      REQUIRE(computed.accumulators.sums.empty());
+      continue;
+    }
     const std::vector<std::int64_t> sums = plain_convolution(c.shape, c.activation, c.weight);
     REQUIRE(computed.accumulators.sums.size() == sums.size());
     REQUIRE(computed.codes.size() == (bits == 8 ? sums.size() : 0));

@@ -53,6 +53,42 @@ TEST_CASE("a layer's descriptor has the better split of tiles, and whether it is
   CHECK(folded > 5);
 }
 
+TEST_CASE("layers that fold one input with other padding have maps of their own") {
+  // 8 x 8 folds into 4 x 6 and into 6 x 4: as many positions, in another order.
+  LayerShape wide;
+  wide.C = 3;
+  wide.H = wide.W = 8;
+  wide.K = 4;
+  wide.R = wide.S = 4;
+  wide.stride = {2, 2};
+  wide.pad_tblr = {0, 0, 0, 4};
+  wide.OH = 3;
+  wide.OW = 5;
+  LayerShape tall = wide;
+  tall.pad_tblr = {0, 4, 0, 0};
+  tall.OH = 5;
+  tall.OW = 3;
+  ArrayGeometry geometry;
+  geometry.fold = true;
+  REQUIRE(folds(wide, geometry));
+  Random random(73);
+  Tensor input;
+  input.shape = wide.input();
+  input.dtype = DType::uint8;
+  for (std::int64_t i = 0; i < volume(input.shape); ++i)
+    input.data.push_back(static_cast<std::uint8_t>(1 << random.in(0, 7)));
+  const ValueFormat format = profile_of(input).format;
+  BrickMaps maps;
+  for (const LayerShape& layer : {wide, tall}) {
+    const OperandBricks bricks = activation_bricks(layer, geometry);
+    const std::shared_ptr<const BrickMap> map = maps.of(input, format, bricks);
+    const BrickMap own = brick_map(input, format, bricks);
+    REQUIRE(map->shape() == own.shape());
+    CHECK(std::equal(map->at(0), map->at(0) + own.shape().positions * own.shape().bricks(), own.at(0)));
+  }
+  CHECK(maps.size() == 2);
+}
+
 TEST_CASE("preparations that are given the same maps find each map once") {
   Random random(72);
   const Network network = random_network(random);
