@@ -262,8 +262,8 @@ std::uint64_t LayerSchedule::equal_units(const Times& times, std::size_t member,
   for (const BrickRange& range : times.ranges) {
     for (const Tile& tile : range.tiles) {
       if (tile.member != member) continue;
-      const std::uint64_t unit = single_window_ ? deal(range, tile, 0, 0, nullptr)
-                                                : sum_of(tile.weight_time) * activation_time_.front();
+      const std::uint64_t unit =
+          single_window_ ? deal(range, tile, 0) : sum_of(tile.weight_time) * activation_time_.front();
       slowest = std::max(slowest, unit);
     }
   }
@@ -280,7 +280,7 @@ std::vector<std::uint64_t> LayerSchedule::equal_step_ends(const Times& times, st
       if (tile.member != member) continue;
       const auto before = static_cast<std::uint64_t>(unit / turns_);
       if (single_window_) {
-        deal(range, tile, 0, deal(range, tile, 0, 0, nullptr) * before, &ends);
+        deal_keeping(ends, range, tile, 0, deal(range, tile, 0) * before);
       } else {
         raise_to_ends(ends, sum_of(tile.weight_time) * activation_time_.front() * before,
                       activation_time.data(), tile.weight_time.data());
@@ -300,7 +300,11 @@ void LayerSchedule::advance(Times& times, std::int64_t units) const {
     for (BrickRange& range : times.ranges) {
       if (!single_window_) run_pallet(times, range, unit);
       for (Tile& tile : range.tiles) {
-        if (single_window_) tile.end += deal(range, tile, unit, tile.end, times.last_step_end(tile.member));
+        if (single_window_) {
+          std::vector<std::uint64_t>* step_end = times.last_step_end(tile.member);
+          tile.end += step_end != nullptr ? deal_keeping(*step_end, range, tile, unit, tile.end)
+                                          : deal(range, tile, unit);
+        }
         std::uint64_t& end = times.unit_end[tile.member].back();
         end = std::max(end, tile.end);
       }
@@ -369,13 +373,14 @@ void LayerSchedule::run_with_registers(const BrickRange& range, const Tile& tile
   }
 }
 
-/// Cycles of step n of a recurrent layer, or of the one window: the columns start empty.
+/// Cycles of step n of a recurrent layer, or of the one window: the columns start empty. Calls started(cycle)
+/// for each of its steps.
+template <class Started>
 std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std::int64_t n,
-                                  std::uint64_t begin, std::vector<std::uint64_t>* step_end) const {
+                                  Started&& started) const {
   const std::vector<std::uint8_t> padding(static_cast<std::size_t>(range.bricks), 1);
   const std::uint8_t* weight_time = tile.weight_time.data();
   DealtSteps steps(columns_);
-  std::vector<std::uint64_t> starts;  // where they are wanted
   for (std::int64_t r = 0; r < layer_.R; ++r) {
     for (std::int64_t s = 0; s < layer_.S; ++s) {
       const std::int64_t y = r * layer_.dilation[0] - layer_.pad_tblr[0];
@@ -385,18 +390,27 @@ std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std
       const std::uint8_t* widths = inside && activations_ != nullptr
                                        ? activations_->at((n * layer_.H + y) * layer_.W + x) + range.brick
                                        : padding.data();
-      for (std::int64_t b = 0; b < range.bricks; ++b) {
-        const std::uint64_t start = steps.step(activation_time_[widths[b]], *weight_time++);
-        if (step_end != nullptr) starts.push_back(start);
-      }
+      for (std::int64_t b = 0; b < range.bricks; ++b)
+        started(steps.step(activation_time_[widths[b]], *weight_time++));
     }
   }
-  if (step_end != nullptr) {  // a step is over when the next one starts, the last when all are
-    starts.push_back(steps.end());
-    for (std::size_t i = 0; i < step_end->size(); ++i)
-      (*step_end)[i] = std::max((*step_end)[i], begin + starts[i + 1]);
-  }
   return steps.end();
+}
+
+std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std::int64_t n) const {
+  return deal(range, tile, n, [](std::uint64_t) {});
+}
+
+/// The same from `begin` on, and raises step_end[i] to the start of step i + 1, that of the last step to the
+/// end.
+std::uint64_t LayerSchedule::deal_keeping(std::vector<std::uint64_t>& step_end, const BrickRange& range,
+                                          const Tile& tile, std::int64_t n, std::uint64_t begin) const {
+  std::vector<std::uint64_t> starts;
+  const std::uint64_t cycles = deal(range, tile, n, [&](std::uint64_t start) { starts.push_back(start); });
+  starts.push_back(cycles);
+  for (std::size_t i = 0; i < step_end.size(); ++i)
+    step_end[i] = std::max(step_end[i], begin + starts[i + 1]);
+  return cycles;
 }
 
 TileSplit best_tile_split(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,

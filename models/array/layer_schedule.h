@@ -112,8 +112,11 @@ class LayerSchedule {
   void run_pallet(Times& times, BrickRange& range, std::int64_t pallet) const;
   void run_with_registers(const BrickRange& range, const Tile& tile, ColumnClock& clock, std::int64_t pallet,
                           std::vector<std::uint64_t>* step_end) const;
-  std::uint64_t deal(const BrickRange& range, const Tile& tile, std::int64_t step, std::uint64_t begin,
-                     std::vector<std::uint64_t>* step_end) const;
+  template <class Started>
+  std::uint64_t deal(const BrickRange& range, const Tile& tile, std::int64_t step, Started&& started) const;
+  std::uint64_t deal(const BrickRange& range, const Tile& tile, std::int64_t step) const;
+  std::uint64_t deal_keeping(std::vector<std::uint64_t>& step_end, const BrickRange& range, const Tile& tile,
+                             std::int64_t step, std::uint64_t begin) const;
 
   const ComputeDesign& design_;
   ArrayGeometry geometry_;
