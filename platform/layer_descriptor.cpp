@@ -51,7 +51,8 @@ void visit_fields(Io& io, Descriptor& d) {
     io.byte("width", operand->width, 0, 17);
     io.byte("is_signed", operand->format.values.is_signed, 0, 1);
     io.byte("code_is_signed", operand->format.values.code_is_signed, 0, 1);
-    io.padding(2);
+    io.byte("sign", operand->format.sign, 0, 1);
+    io.byte("widths", operand->format.widths, 0, 2);
   }
   io.number("tile_split", d.tile_split, 0, 1);
   io.number("folded", d.folded, 0, 1);
@@ -73,7 +74,6 @@ struct Writer {
   void byte(const char*, const T& value, std::int64_t, std::int64_t) {
     bytes[at++] = static_cast<std::uint8_t>(value);
   }
-  void padding(std::size_t count) { at += count; }
   void wide(const char*, std::uint64_t value) {
     word(static_cast<std::uint32_t>(value));
     word(static_cast<std::uint32_t>(value >> 32));
@@ -98,7 +98,6 @@ struct Reader {
   void byte(const char* name, T& value, std::int64_t minimum, std::int64_t maximum) {
     store(name, bytes[at++], value, minimum, maximum);
   }
-  void padding(std::size_t count) { at += count; }
   template <class T>
   static void store(const char* name, std::int64_t given, T& value, std::int64_t minimum,
                     std::int64_t maximum) {

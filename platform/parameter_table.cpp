@@ -52,6 +52,11 @@ std::vector<ParameterSpec> all_parameters() {
       choice("codec.zero_vector", "auto", {"auto", "always", "never"},
              "Whether a bit per value marks the zeros, which are then not stored; auto uses it where it "
              "saves space."),
+      choice(
+          "codec.sign", "twos-complement", {"twos-complement", "sign-magnitude"},
+          "How the values of signed tensors are packed: in two's complement, or as a sign and a magnitude."),
+      choice("codec.widths", "any", {"any", "even", "pow2"},
+             "Widths at which groups are packed: any, even ones, or powers of two."),
       integer("codec.slice_channels", 64, {1, 65536}, "", "Channels of a slice of activations."),
       integer("codec.block_values", 1024, {1, 1048576}, "",
               "Values that a block of activations has at least; a block can be decoded on its own."),

@@ -39,6 +39,8 @@ CodecOptions codec_options(const Parameters& parameters) {
   const std::string& name = parameters.text("codec.zero_vector");
   if (name == "always") options.zero_vector = ZeroVector::always;
   if (name == "never") options.zero_vector = ZeroVector::never;
+  if (parameters.text("codec.sign") == "sign-magnitude") options.sign = SignForm::sign_magnitude;
+  options.widths = width_rounding(parameters.text("codec.widths"));
   return options;
 }
 
@@ -64,7 +66,7 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
   codec = &find_codec(p.text("codec.name"));
   stream = stream_options(p);
   if (codec->name() != "raw") {
-    codec_options = dpred::codec_options(p);
+    if (codec->name() == "dpred") codec_options = dpred::codec_options(p);
     stream.group = p.integer("codec.group");
     decoders = unsigned_of("engine.decoders");
     encoders = unsigned_of("engine.encoders");
@@ -97,7 +99,7 @@ TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOp
     : tensor(&values),
       profile(profile_of(values)),
       layout(role, values.shape, options),
-      widths(WidthMap::of(values, profile.format, layout)),
+      widths(WidthMap::of(values, profile.format, layout, codec.sign_form(codec_options))),
       coded(codec.plan({layout, profile.format, widths, codec_options})),
       raw(find_codec("raw").plan({layout, profile.format, widths, codec_options})) {}
 

@@ -47,7 +47,7 @@ struct DesignPoint {
 /// Parameters of the codec alone, for commands that need no more. Without the group, which codecs have for
 /// themselves.
 StreamOptions stream_options(const Parameters& parameters);
-CodecOptions codec_options(const Parameters& parameters);
+CodecOptions codec_options(const Parameters& parameters);  ///< those of dpred
 
 /// A tensor in the role of its first reader: found once, used by every layer that reads it.
 struct TensorStream {

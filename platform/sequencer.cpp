@@ -52,6 +52,8 @@ void Sequencer::check_descriptor() const {
     require(stream.layout().shape() == shape, "a tensor's shape");
     require(operand.format.mode == plan.format.mode, "a stream's mode");
     require(operand.format.values == plan.format.values, "a tensor's format");
+    require(operand.format.sign == plan.format.sign, "the form of a stream's signs");
+    require(operand.format.widths == plan.format.widths, "the rounding of a stream's widths");
     require(layer_.stream == stream.layout().options(), "the cut into groups, slices and blocks");
     require(operand.table_bytes >= plan.table_bytes(), "a table's size");
   };

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <iostream>
+#include <map>
 #include <set>
 
 #include "platform/csv.h"
@@ -37,9 +38,12 @@ std::vector<Row> measure(const Network& network, const StreamOptions& options,
     const Tensor& tensor = network.tensor(key);
     const TensorProfile profile = profile_of(tensor);
     const StreamLayout layout(role, tensor.shape, options);
-    const WidthMap widths = WidthMap::of(tensor, profile.format, layout);
+    std::map<SignForm, WidthMap> widths;
     for (const std::string& name : codec_names()) {
-      const StreamPlan plan = find_codec(name).plan({layout, profile.format, widths, codec_options});
+      const Codec& codec = find_codec(name);
+      const SignForm sign = codec.sign_form(codec_options);
+      if (widths.count(sign) == 0) widths[sign] = WidthMap::of(tensor, profile.format, layout, sign);
+      const StreamPlan plan = codec.plan({layout, profile.format, widths[sign], codec_options});
       rows.push_back({key, role != StreamRole::activation, name, tensor.values(),
                       static_cast<std::uint64_t>(tensor.raw_bits()), plan.sizes});
     }

@@ -1,7 +1,5 @@
 #include "models/array/array_geometry.h"
 
-#include <algorithm>
-
 namespace dpred {
 
 std::int64_t ArrayGeometry::columns_of(const ComputeDesign& design, int bits) const {
@@ -14,14 +12,7 @@ std::int64_t ArrayGeometry::rows_of(const ComputeDesign& design, int bits) const
 }
 
 int ArrayGeometry::rounded(int width, int bits) const {
-  int up = width;
-  if (widths == WidthRounding::even) {
-    up += up % 2;
-  } else if (widths == WidthRounding::pow2) {
-    for (up = 1; up < width;)
-      up *= 2;
-  }
-  return std::min(up, bits + 1);
+  return rounded_width(width, widths, bits + 1);
 }
 
 }  // namespace dpred

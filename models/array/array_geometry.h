@@ -4,10 +4,9 @@
 #include <cstdint>
 
 #include "models/array/design.h"
+#include "models/precision/width.h"
 
 namespace dpred {
-
-enum class WidthRounding : std::uint8_t { any, even, pow2 };
 
 /// What the tiles of an array share out among themselves.
 enum class TileSplit : std::uint8_t {

@@ -33,18 +33,22 @@ enum class ZeroVector : std::uint8_t { automatic, always, never };
 /// Settings of codecs; a codec reads those that concern it.
 struct CodecOptions {
   ZeroVector zero_vector = ZeroVector::automatic;
+  SignForm sign = SignForm::twos_complement;
+  WidthRounding widths = WidthRounding::any;
 };
 
-/// How one tensor's stream is coded: with the layout all a decoder needs.
 enum class TensorMode : std::uint8_t {
   raw = 0,        ///< container codes as they are, no table, no padding: bypasses the codec
   coded = 1,      ///< the codec's own format; for dpred: widths
   coded_zero = 2  ///< for dpred: widths and the zero vector Z
 };
 
+/// How one tensor's stream is coded: with the layout all that encoders and decoders need.
 struct StreamFormat {
   TensorMode mode = TensorMode::raw;
   ValueFormat values;
+  SignForm sign = SignForm::twos_complement;
+  WidthRounding widths = WidthRounding::any;  ///< for encoders: a stream says its widths
 };
 
 /// Sizes in bits, reported apart; they add up to what is stored.
@@ -73,7 +77,7 @@ struct StreamPlan {
 struct CodecInput {
   const StreamLayout& layout;
   ValueFormat values;
-  const WidthMap& widths;
+  const WidthMap& widths;  ///< in the codec's sign form for these options
   CodecOptions options;
 };
 
@@ -91,6 +95,8 @@ class Codec {
   virtual ~Codec() = default;
   virtual std::string_view name() const = 0;
 
+  /// The form of sign whose widths plan() must be given.
+  virtual SignForm sign_form(const CodecOptions&) const { return SignForm::twos_complement; }
   /// Chooses the tensor's mode and gives every size from its width map.
   /// InputError if a stream with a table would pass the 4 GiB that the table's offsets reach.
   virtual StreamPlan plan(const CodecInput& input) const = 0;

@@ -14,6 +14,11 @@ constexpr int width_field(int bits) {
   return bits == 8 ? 3 : 4;
 }
 
+/// Whether signs are stored apart; unsigned tensors have none.
+bool in_magnitudes(const StreamFormat& format) {
+  return format.values.is_signed && format.sign == SignForm::sign_magnitude;
+}
+
 /// Calls visit(first value, number of values) for each group of these rows, in stream order.
 template <class Visit>
 void visit_groups(const StreamRows& rows, Visit&& visit) {
@@ -29,7 +34,7 @@ StreamPlan plan_coded(const CodecInput& input, TensorMode mode) {
   const StreamLayout& layout = input.layout;
   const std::int64_t group = layout.options().group;
   const int field = width_field(input.values.bits);
-  StreamPlanBuilder builder(layout, {mode, input.values});
+  StreamPlanBuilder builder(layout, {mode, input.values, input.options.sign, input.options.widths});
   std::size_t g = 0;
   for (const StreamSection& section : layout.sections()) {
     for (std::int64_t row = 0; row < section.rows; ++row) {
@@ -38,7 +43,8 @@ StreamPlan plan_coded(const CodecInput& input, TensorMode mode) {
       visit_groups({section, 1, group}, [&](std::int64_t, std::int64_t values) {
         const auto count = static_cast<std::uint64_t>(values);
         metadata += static_cast<std::uint64_t>(field) + (zero ? count : 0);
-        payload += std::uint64_t{input.widths.width[g]} * (zero ? input.widths.non_zeros[g] : count);
+        const int width = rounded_width(input.widths.width[g], input.options.widths, input.values.bits);
+        payload += static_cast<std::uint64_t>(width) * (zero ? input.widths.non_zeros[g] : count);
         ++g;
       });
       builder.row(metadata, payload);
@@ -50,6 +56,7 @@ StreamPlan plan_coded(const CodecInput& input, TensorMode mode) {
 class DpredCodec final : public Codec {
  public:
   std::string_view name() const override { return "dpred"; }
+  SignForm sign_form(const CodecOptions& options) const override { return options.sign; }
 
   StreamPlan plan(const CodecInput& input) const override {
     const ZeroVector zero_vector = input.options.zero_vector;
@@ -67,14 +74,21 @@ class DpredCodec final : public Codec {
                    BitWriter& out) const override {
     if (format.mode == TensorMode::raw) return encode_raw(format, rows, containers, out);
     const bool zero = format.mode == TensorMode::coded_zero;
+    const bool magnitudes = in_magnitudes(format);
+    const int bits = format.values.bits;
+    std::uint16_t in_sign_magnitude[most_values];
     visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
       const std::uint16_t* values = containers + first;
-      std::uint32_t bits = 0;
-      for (std::int64_t i = 0; i < count; ++i)
-        bits |= folded(format.values.packed_value(values[i]));
-      const int width = width_of_folded(bits, format.values.is_signed);
+      const std::uint32_t deciding =
+          magnitudes ? magnitudes_or(format.values, values, count) : folded_or(format.values, values, count);
+      const int width =
+          rounded_width(width_of_folded(deciding, format.values.is_signed), format.widths, bits);
+      if (magnitudes) {
+        to_sign_magnitude(format.values, values, count, width, in_sign_magnitude);
+        values = in_sign_magnitude;
+      }
       if (zero) put_zero_vector(values, count, out);
-      out.put(static_cast<std::uint32_t>(width - 1), width_field(format.values.bits));
+      out.put(static_cast<std::uint32_t>(width - 1), width_field(bits));
       put_values(values, count, zero, width, out);
     });
   }
@@ -83,14 +97,53 @@ class DpredCodec final : public Codec {
                    std::uint16_t* containers) const override {
     if (format.mode == TensorMode::raw) return decode_raw(format, rows, in, containers);
     const bool zero = format.mode == TensorMode::coded_zero;
+    const bool magnitudes = in_magnitudes(format);
     const int field = width_field(format.values.bits);
     visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
-      decode_group(format, zero, field, count, in, containers + first);
+      const int width = decode_group(format, zero, field, count, in, containers + first);
+      if (magnitudes) from_sign_magnitude(format.values, width, count, containers + first);
     });
   }
 
  private:
-  static constexpr std::int64_t chunk = 32;  // values handled at a time: bits of one put or get
+  static constexpr std::int64_t chunk = 32;         // values handled at a time: bits of one put or get
+  static constexpr std::int64_t most_values = 256;  // of a group
+
+  static std::uint32_t folded_or(const ValueFormat& format, const std::uint16_t* values, std::int64_t count) {
+    std::uint32_t bits = 0;
+    for (std::int64_t i = 0; i < count; ++i)
+      bits |= folded(format.packed_value(values[i]));
+    return bits;
+  }
+
+  static std::uint32_t magnitudes_or(const ValueFormat& format, const std::uint16_t* values,
+                                     std::int64_t count) {
+    std::uint32_t bits = 0;
+    for (std::int64_t i = 0; i < count; ++i)
+      bits |= magnitude(format.packed_value(values[i]), format.bits);
+    return bits;
+  }
+
+  /// Zero, and only zero, becomes zero.
+  static void to_sign_magnitude(const ValueFormat& format, const std::uint16_t* values, std::int64_t count,
+                                int width, std::uint16_t* coded) {
+    for (std::int64_t i = 0; i < count; ++i) {
+      const std::int32_t value = format.packed_value(values[i]);
+      const std::uint32_t sign = std::uint32_t{value < 0} << (width - 1);
+      coded[i] = static_cast<std::uint16_t>(magnitude(value, format.bits) | sign);
+    }
+  }
+
+  static void from_sign_magnitude(const ValueFormat& format, int width, std::int64_t count,
+                                  std::uint16_t* values) {
+    const std::uint32_t sign = 1u << (width - 1);
+    for (std::int64_t i = 0; i < count; ++i) {
+      if ((values[i] & sign) == 0) continue;
+      const std::uint32_t size = values[i] ^ sign;
+      const std::uint32_t lowest = 1u << (format.bits - 1);  // coded as the other zero
+      values[i] = static_cast<std::uint16_t>(size == 0 ? lowest : -size & format.mask());
+    }
+  }
 
   static void put_zero_vector(const std::uint16_t* values, std::int64_t count, BitWriter& out) {
     for (std::int64_t at = 0; at < count; at += chunk) {
@@ -132,8 +185,9 @@ class DpredCodec final : public Codec {
     return ones;
   }
 
-  static void decode_group(const StreamFormat& format, bool zero, int field, std::int64_t count,
-                           BitReader& in, std::uint16_t* values) {
+  /// Gives container codes, but in sign and magnitude the values as they are coded. Returns their width.
+  static int decode_group(const StreamFormat& format, bool zero, int field, std::int64_t count, BitReader& in,
+                          std::uint16_t* values) {
     if (!in.has(static_cast<std::size_t>(field + (zero ? count : 0)))) {
       throw StreamError("the stream ends inside a group's header", in.position());
     }
@@ -142,18 +196,20 @@ class DpredCodec final : public Codec {
     if (!in.has(static_cast<std::size_t>(width) * static_cast<std::size_t>(coded))) {
       throw StreamError("the stream ends inside a group's values", in.position());
     }
+    const bool extended = format.values.is_signed && format.sign == SignForm::twos_complement;
     const std::uint32_t mask = format.values.mask();
     const std::uint32_t sign = 1u << (width - 1);
     for (std::int64_t i = 0; i < count; ++i) {
       // A zero is read as no bits, not jumped over: zeros come in no order that could be predicted.
       const int stored = zero ? values[i] : 1;
       std::uint32_t value = in.get(width * stored);
-      if (format.values.is_signed) value = ((value ^ sign) - sign) & mask;
+      if (extended) value = ((value ^ sign) - sign) & mask;
       if (zero && value < static_cast<std::uint32_t>(stored)) {
         throw StreamError("a value marked non-zero is zero", in.position());
       }
       values[i] = static_cast<std::uint16_t>(value);
     }
+    return width;
   }
 };
 

@@ -8,7 +8,9 @@
 
 namespace dpred {
 
-WidthMap WidthMap::of(const Tensor& tensor, const ValueFormat& format, const StreamLayout& layout) {
+WidthMap WidthMap::of(const Tensor& tensor, const ValueFormat& format, const StreamLayout& layout,
+                      SignForm sign) {
+  const bool magnitudes = format.is_signed && sign == SignForm::sign_magnitude;
   WidthMap map;
   const auto groups = static_cast<std::size_t>(layout.groups());
   map.width.reserve(groups);
@@ -17,7 +19,7 @@ WidthMap WidthMap::of(const Tensor& tensor, const ValueFormat& format, const Str
   std::vector<std::uint16_t> row;
   for (const StreamSection& section : layout.sections()) {
     const bool by_position = layout.role() != StreamRole::depthwise_weight && section.run == section.channels;
-    if (by_position) {  // a run is the channels of one position
+    if (by_position && !magnitudes) {  // a run is the channels of one position
       const std::int64_t run_groups = divide_up(section.channels, group);
       const std::size_t first = map.width.size();
       map.width.resize(first + static_cast<std::size_t>(section.rows * section.groups_per_row(group)));
@@ -36,7 +38,8 @@ WidthMap WidthMap::of(const Tensor& tensor, const ValueFormat& format, const Str
           std::uint16_t non_zeros = 0;
           for (std::int64_t i = run + at; i < end; ++i) {
             const std::uint16_t value = row[static_cast<std::size_t>(i)];
-            bits |= folded(format.packed_value(value));
+            const std::int32_t packed = format.packed_value(value);
+            bits |= magnitudes ? magnitude(packed, format.bits) : folded(packed);
             non_zeros = static_cast<std::uint16_t>(non_zeros + (value != 0));
           }
           map.width.push_back(static_cast<std::uint8_t>(width_of_folded(bits, format.is_signed)));

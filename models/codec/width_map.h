@@ -6,6 +6,7 @@
 
 #include "models/codec/stream_layout.h"
 #include "models/precision/value_format.h"
+#include "models/precision/width.h"
 
 namespace dpred {
 
@@ -14,8 +15,9 @@ struct WidthMap {
   std::vector<std::uint8_t> width;       ///< of the container codes, 1..B; an all-zero group has width 1
   std::vector<std::uint16_t> non_zeros;  ///< 0..values of the group
 
-  /// One pass over the tensor.
-  static WidthMap of(const Tensor& tensor, const ValueFormat& format, const StreamLayout& layout);
+  /// One pass over the tensor. Widths are those of values stored with this form of sign.
+  static WidthMap of(const Tensor& tensor, const ValueFormat& format, const StreamLayout& layout,
+                     SignForm sign = SignForm::twos_complement);
 };
 
 }  // namespace dpred

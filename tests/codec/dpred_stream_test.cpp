@@ -130,13 +130,56 @@ struct ReferenceStream {
   }
 };
 
+/// What a value's bits stand for and how many are needed, by the options of the codec.
+struct Coding {
+  int bits = 8;
+  bool is_signed = false;
+  SignForm sign = SignForm::twos_complement;
+  WidthRounding widths = WidthRounding::any;
+
+  bool by_magnitude() const { return is_signed && sign == SignForm::sign_magnitude; }
+  std::int64_t lowest() const { return -(std::int64_t{1} << (bits - 1)); }
+  std::int64_t magnitude(std::int64_t value) const {
+    if (value == lowest()) return 0;
+    return value < 0 ? -value : value;
+  }
+  int width(std::int64_t value) const {
+    if (!by_magnitude()) return reference_width(value, is_signed);
+    int width = 1;  // the sign
+    for (std::int64_t rest = magnitude(value); rest > 0; rest /= 2)
+      ++width;
+    return width;
+  }
+  int stored_width(int width) const {
+    const auto stored = [&](int w) {
+      if (widths == WidthRounding::even) return w % 2 == 0;
+      if (widths == WidthRounding::pow2) return w == 1 || w == 2 || w == 4 || w == 8 || w == 16;
+      return true;
+    };
+    while (!stored(width) && width < bits)
+      ++width;
+    return width;
+  }
+  std::int64_t coded(std::int64_t value, int width) const {
+    if (!by_magnitude()) return value;
+    return magnitude(value) + (value < 0 ? std::int64_t{1} << (width - 1) : 0);
+  }
+  std::int64_t value(std::int64_t coded, int width) const {
+    const std::int64_t top = std::int64_t{1} << (width - 1);
+    if (!is_signed || coded < top) return coded;
+    if (!by_magnitude()) return coded - 2 * top;
+    return coded == top ? lowest() : top - coded;
+  }
+};
+
 ReferenceStream reference_encode(const Tensor& tensor, const std::vector<Block>& order, std::int64_t group,
-                                 TensorMode mode) {
+                                 TensorMode mode, const CodecOptions& options = {}) {
   const std::vector<std::int32_t> centred = centred_values(tensor);
   const bool is_signed = any_negative(centred);
   std::vector<std::int32_t> values;
   for (const std::int32_t v : centred)
     values.push_back(packed_reference(v, tensor.bits, is_signed));
+  const Coding coding{tensor.bits, is_signed, options.sign, options.widths};
 
   ReferenceStream stream;
   stream.mode = mode;
@@ -154,7 +197,8 @@ ReferenceStream reference_encode(const Tensor& tensor, const std::vector<Block>&
           }
           int width = 1;
           for (const std::size_t i : members)
-            width = std::max(width, reference_width(values[i], is_signed));
+            width = std::max(width, coding.width(values[i]));
+          width = coding.stored_width(width);
           if (mode == TensorMode::coded_zero) {
             for (const std::size_t i : members)
               out.put(values[i] != 0 ? 1 : 0, 1);
@@ -165,7 +209,7 @@ ReferenceStream reference_encode(const Tensor& tensor, const std::vector<Block>&
           stream.metadata += static_cast<std::uint64_t>(field);
           for (const std::size_t i : members) {
             if (mode == TensorMode::coded_zero && values[i] == 0) continue;
-            out.put(values[i], width);
+            out.put(coding.coded(values[i], width), width);
             stream.payload += static_cast<std::uint64_t>(width);
           }
         }
@@ -186,11 +230,11 @@ ReferenceStream reference_encode(const Tensor& tensor, const std::vector<Block>&
 }
 
 ReferenceStream reference_choice(const Tensor& tensor, const std::vector<Block>& order, std::int64_t group,
-                                 ZeroVector zero_vector) {
-  const ReferenceStream widths = reference_encode(tensor, order, group, TensorMode::coded);
-  const ReferenceStream with_zero = reference_encode(tensor, order, group, TensorMode::coded_zero);
-  if (zero_vector == ZeroVector::never) return widths;
-  if (zero_vector == ZeroVector::always) return with_zero;
+                                 const CodecOptions& options) {
+  const ReferenceStream widths = reference_encode(tensor, order, group, TensorMode::coded, options);
+  const ReferenceStream with_zero = reference_encode(tensor, order, group, TensorMode::coded_zero, options);
+  if (options.zero_vector == ZeroVector::never) return widths;
+  if (options.zero_vector == ZeroVector::always) return with_zero;
   ReferenceStream best = reference_encode(tensor, order, group, TensorMode::raw);
   if (widths.total() < best.total()) best = widths;
   if (with_zero.total() < best.total()) best = with_zero;
@@ -222,6 +266,7 @@ struct Received {
   bool is_signed = false;
   std::vector<std::uint8_t> bytes;
   std::vector<std::uint32_t> table;
+  SignForm sign = SignForm::twos_complement;
 };
 
 bool decode_members(const Received& stream, const Tensor& like, const Run& members, BitSource& in,
@@ -247,7 +292,9 @@ bool decode_members(const Received& stream, const Tensor& like, const Run& membe
       if (!bits) return false;
       value = *bits;
       if (stream.mode == TensorMode::coded_zero && value == 0) return false;
-      if (stream.is_signed && value >= std::int64_t{1} << (width - 1)) value -= std::int64_t{1} << width;
+      if (stream.mode != TensorMode::raw) {
+        value = Coding{like.bits, stream.is_signed, stream.sign}.value(value, width);
+      }
     }
     std::int32_t code =
         packed_reference(static_cast<std::int32_t>(value) + like.zero_point, like.bits, false);
@@ -328,11 +375,11 @@ struct Encoded {
   EncodedTensor stream;
 };
 
-Encoded encode_case(const Codec& codec, const Case& c, ZeroVector zero_vector) {
+Encoded encode_case(const Codec& codec, const Case& c, const CodecOptions& options) {
   const ValueFormat format = profile_of(c.tensor).format;
   StreamLayout layout(c.role, c.tensor.shape, c.options);
-  const WidthMap widths = WidthMap::of(c.tensor, format, layout);
-  StreamPlan plan = codec.plan({layout, format, widths, {zero_vector}});
+  const WidthMap widths = WidthMap::of(c.tensor, format, layout, codec.sign_form(options));
+  StreamPlan plan = codec.plan({layout, format, widths, options});
   EncodedTensor stream = encode(codec, layout, plan, c.tensor);
   return {std::move(layout), std::move(plan), std::move(stream)};
 }
@@ -359,6 +406,38 @@ std::optional<std::vector<std::int32_t>> library_decode(const Codec& codec, cons
 
 constexpr ZeroVector zero_vectors[] = {ZeroVector::automatic, ZeroVector::always, ZeroVector::never};
 
+/// Every combination in turn.
+CodecOptions options_of(int trial) {
+  constexpr WidthRounding roundings[] = {WidthRounding::any, WidthRounding::even, WidthRounding::pow2};
+  CodecOptions options;
+  options.zero_vector = zero_vectors[trial % 3];
+  options.widths = roundings[trial / 3 % 3];
+  options.sign = trial / 9 % 2 == 0 ? SignForm::twos_complement : SignForm::sign_magnitude;
+  return options;
+}
+constexpr int option_combinations = 18;
+
+std::string describe(const CodecOptions& options) {
+  return ", zero vector " + std::to_string(static_cast<int>(options.zero_vector)) + ", sign " +
+         std::to_string(static_cast<int>(options.sign)) + ", widths " +
+         std::to_string(static_cast<int>(options.widths));
+}
+
+void require_reference_stream(const Encoded& actual, const ReferenceStream& expected) {
+  REQUIRE(actual.plan.format.mode == expected.mode);
+  REQUIRE(actual.stream.format.mode == expected.mode);
+  REQUIRE(actual.plan.sizes.metadata_bits == expected.metadata);
+  REQUIRE(actual.plan.sizes.payload_bits == expected.payload);
+  REQUIRE(actual.plan.sizes.pointer_bits == expected.pointers);
+  REQUIRE(actual.plan.sizes.padding_bits == expected.padding);
+  REQUIRE(actual.plan.sizes.total_bits() == expected.total());
+  REQUIRE(actual.stream.stream == expected.bytes());
+  REQUIRE(actual.stream.table == expected.table());
+  REQUIRE(actual.plan.row_bits == expected.row_bits);
+  REQUIRE(actual.plan.stream_bytes() == expected.bytes().size());
+  REQUIRE(actual.plan.table_bytes() * 8 == expected.pointers);
+}
+
 }  // namespace
 
 TEST_CASE("the worked example of a group") {
@@ -368,18 +447,18 @@ TEST_CASE("the worked example of a group") {
   c.tensor = make_tensor({1, 4, 1, 1}, DType::int8, -3, {-3, -6, 2, -2});
   const Codec& codec = dpred_codec();
   using Bytes = std::vector<std::uint8_t>;
-  const Encoded widths = encode_case(codec, c, ZeroVector::never);
+  const Encoded widths = encode_case(codec, c, {ZeroVector::never});
   CHECK(widths.stream.stream == Bytes{0x83, 0xae, 0x00});
   CHECK(widths.stream.table == std::vector<std::uint32_t>{0});
   CHECK(widths.plan.sizes.metadata_bits == 3);
   CHECK(widths.plan.sizes.payload_bits == 16);
   CHECK(widths.plan.sizes.padding_bits == 5);
   CHECK(widths.plan.sizes.pointer_bits == 32);
-  const Encoded with_zero = encode_case(codec, c, ZeroVector::always);
+  const Encoded with_zero = encode_case(codec, c, {ZeroVector::always});
   CHECK(with_zero.stream.stream == Bytes{0xbe, 0xae, 0x00});
   CHECK(with_zero.plan.sizes.metadata_bits == 7);
   CHECK(with_zero.plan.sizes.payload_bits == 12);
-  const Encoded chosen = encode_case(codec, c, ZeroVector::automatic);
+  const Encoded chosen = encode_case(codec, c, {ZeroVector::automatic});
   CHECK(chosen.plan.format.mode == TensorMode::raw);
   CHECK(chosen.stream.stream == Bytes{0x00, 0xfd, 0x05, 0x01});
   CHECK(chosen.stream.table.empty());
@@ -393,11 +472,11 @@ TEST_CASE("the worked example of order, runs and blocks") {
   c.options.slice_channels = 2;
   c.options.block_values = 5;
   c.tensor = make_tensor({1, 3, 2, 2}, DType::uint8, 0, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11});
-  const Encoded raw = encode_case(raw_codec(), c, ZeroVector::automatic);
+  const Encoded raw = encode_case(raw_codec(), c, {ZeroVector::automatic});
   CHECK(raw.stream.stream == std::vector<std::uint8_t>{0, 4, 1, 5, 2, 6, 3, 7, 8, 9, 10, 11});
   CHECK(raw.layout.blocks().size() == 2);
   CHECK(raw.layout.groups() == 6);
-  const Encoded widths = encode_case(dpred_codec(), c, ZeroVector::never);
+  const Encoded widths = encode_case(dpred_codec(), c, {ZeroVector::never});
   CHECK(widths.stream.table == std::vector<std::uint32_t>{0, 5});
   CHECK(widths.plan.row_bits == std::vector<std::uint64_t>{0, 18, 0, 11});
 }
@@ -407,26 +486,16 @@ TEST_CASE("streams, tables, modes and sizes are those of the reference encoder")
   std::set<TensorMode> seen;
   for (int trial = 0; trial < 700; ++trial) {
     const Case c = draw_case(rng, 10);
-    for (const ZeroVector zero_vector : zero_vectors) {
-      const ReferenceStream expected = reference_choice(c.tensor, c.order, c.options.group, zero_vector);
-      const Encoded actual = encode_case(dpred_codec(), c, zero_vector);
-      INFO(trial << ": " << describe(c) << ", zero vector " << static_cast<int>(zero_vector));
-      REQUIRE(actual.plan.format.mode == expected.mode);
-      REQUIRE(actual.stream.format.mode == expected.mode);
-      REQUIRE(actual.plan.sizes.metadata_bits == expected.metadata);
-      REQUIRE(actual.plan.sizes.payload_bits == expected.payload);
-      REQUIRE(actual.plan.sizes.pointer_bits == expected.pointers);
-      REQUIRE(actual.plan.sizes.padding_bits == expected.padding);
-      REQUIRE(actual.plan.sizes.total_bits() == expected.total());
-      REQUIRE(actual.stream.stream == expected.bytes());
-      REQUIRE(actual.stream.table == expected.table());
-      REQUIRE(actual.plan.row_bits == expected.row_bits);
-      REQUIRE(actual.plan.stream_bytes() == expected.bytes().size());
-      REQUIRE(actual.plan.table_bytes() * 8 == expected.pointers);
+    for (int zero = 0; zero < 3; ++zero) {
+      const CodecOptions options = options_of(zero + 3 * (trial % 6));
+      const ReferenceStream expected = reference_choice(c.tensor, c.order, c.options.group, options);
+      const Encoded actual = encode_case(dpred_codec(), c, options);
+      INFO(trial << ": " << describe(c) << describe(options));
+      require_reference_stream(actual, expected);
       seen.insert(expected.mode);
     }
     const ReferenceStream raw = reference_encode(c.tensor, c.order, c.options.group, TensorMode::raw);
-    const Encoded actual = encode_case(raw_codec(), c, ZeroVector::always);
+    const Encoded actual = encode_case(raw_codec(), c, options_of(trial));
     INFO(trial << ": " << describe(c) << ", raw");
     REQUIRE(actual.plan.format.mode == TensorMode::raw);
     REQUIRE(actual.stream.stream == raw.bytes());
@@ -435,6 +504,67 @@ TEST_CASE("streams, tables, modes and sizes are those of the reference encoder")
     REQUIRE(raw.total() == static_cast<std::uint64_t>(c.tensor.raw_bits()));
   }
   REQUIRE(seen.size() == 3);
+}
+
+TEST_CASE("every combination of options: the reference encoder's streams, which decode to the tensor") {
+  Rng rng(18);
+  for (const std::int64_t group : {1, 3, 8, 16, 64, 256}) {
+    for (const DType type : {DType::int8, DType::uint8, DType::int16, DType::uint16}) {
+      for (int combination = 0; combination < option_combinations; ++combination) {
+        const CodecOptions options = options_of(combination);
+        Case c;
+        c.options.group = group;
+        c.options.slice_channels = pick<std::int64_t>(rng, {5, 64, 256});
+        const Shape shape{1, draw(rng, 1, 300), draw(rng, 1, 2), draw(rng, 1, 2)};
+        std::vector<std::int32_t> codes = draw_codes(rng, shape[1] * shape[2] * shape[3], type, 0);
+        // Lowest values among small ones, alone in a group and beside others.
+        for (std::int32_t& code : codes) {
+          if (draw(rng, 0, 4) == 0) code = range_of(type).low;
+        }
+        c.tensor = make_tensor(shape, type, 0, codes);
+        c.order = activation_order(shape, c.options);
+        const Encoded actual = encode_case(dpred_codec(), c, options);
+        INFO(describe(c) << describe(options));
+        require_reference_stream(actual, reference_choice(c.tensor, c.order, group, options));
+        const EncodedTensor& stream = actual.stream;
+        REQUIRE(library_decode(dpred_codec(), c, actual.layout, stream.format, stream.stream, stream.table) ==
+                codes);
+        const Received received{stream.format.mode, stream.format.values.is_signed, stream.stream,
+                                stream.table, stream.format.sign};
+        REQUIRE(reference_decode(received, c.tensor, c.order, group) == codes);
+      }
+    }
+  }
+}
+
+TEST_CASE("the worked example of sign and magnitude") {
+  // docs/contracts.md, "The dpred stream"
+  Case c;
+  c.options.group = 4;
+  c.tensor = make_tensor({1, 4, 1, 1}, DType::int8, 0, {0, -4, 3, -128});
+  const auto encoded = [&](ZeroVector zero_vector, SignForm sign, WidthRounding widths) {
+    return encode_case(dpred_codec(), c, {zero_vector, sign, widths});
+  };
+  using Bytes = std::vector<std::uint8_t>;
+  const Encoded widths = encoded(ZeroVector::never, SignForm::sign_magnitude, WidthRounding::any);
+  CHECK(widths.stream.stream == Bytes{0x03, 0x1e, 0x04});
+  CHECK(widths.plan.sizes.payload_bits == 16);
+  const Encoded with_zero = encoded(ZeroVector::always, SignForm::sign_magnitude, WidthRounding::any);
+  CHECK(with_zero.stream.stream == Bytes{0x3e, 0x1e, 0x04});
+  CHECK(encoded(ZeroVector::never, SignForm::twos_complement, WidthRounding::any).plan.sizes.payload_bits ==
+        32);
+  // Of the values marked non-zero, the last is the lowest one, coded 0001; 0000 would be none.
+  const StreamFormat& format = with_zero.stream.format;
+  CHECK(library_decode(dpred_codec(), c, with_zero.layout, format, {0x3e, 0x1e, 0x04}, {0}) ==
+        std::vector<std::int32_t>{0, -4, 3, -128});
+  CHECK(!library_decode(dpred_codec(), c, with_zero.layout, format, {0x3e, 0x1e, 0x00}, {0}));
+
+  // Alone, the lowest value has width 1.
+  c.tensor = make_tensor({1, 4, 1, 1}, DType::int8, 0, {0, -128, -128, 0});
+  CHECK(encoded(ZeroVector::never, SignForm::sign_magnitude, WidthRounding::any).stream.stream ==
+        Bytes{0x30});
+  CHECK(encoded(ZeroVector::never, SignForm::sign_magnitude, WidthRounding::even).stream.stream ==
+        Bytes{0x41, 0x01});
 }
 
 TEST_CASE("layouts number rows, blocks and groups as the reference order has them") {
@@ -485,13 +615,14 @@ TEST_CASE("streams decode to the tensor, blocks in any order, rows from where th
   for (int trial = 0; trial < 400; ++trial) {
     const Case c = draw_case(rng, 10);
     const Codec& codec = trial % 8 == 0 ? raw_codec() : dpred_codec();
-    const Encoded encoded = encode_case(codec, c, zero_vectors[trial % 3]);
+    const Encoded encoded = encode_case(codec, c, options_of(trial));
     const EncodedTensor& stream = encoded.stream;
     const std::vector<std::int32_t> codes = codes_of(c.tensor);
     INFO(trial << ": " << describe(c));
     const auto library = library_decode(codec, c, encoded.layout, stream.format, stream.stream, stream.table);
     REQUIRE(library == codes);
-    Received received{stream.format.mode, stream.format.values.is_signed, stream.stream, stream.table};
+    Received received{stream.format.mode, stream.format.values.is_signed, stream.stream, stream.table,
+                      stream.format.sign};
     REQUIRE(reference_decode(received, c.tensor, c.order, c.options.group) == codes);
 
     if (stream.format.mode != TensorMode::raw) {
@@ -543,7 +674,7 @@ TEST_CASE("streams of every codec decode to the tensor, and are as long as plann
     const Codec& codec = find_codec(name);
     for (int trial = 0; trial < 150; ++trial) {
       const Case c = draw_case(rng, 8);
-      const Encoded encoded = encode_case(codec, c, zero_vectors[trial % 3]);
+      const Encoded encoded = encode_case(codec, c, options_of(trial));
       const StreamPlan& plan = encoded.plan;
       const EncodedTensor& stream = encoded.stream;
       const std::vector<std::int32_t> codes = codes_of(c.tensor);
@@ -588,9 +719,10 @@ TEST_CASE("damaged streams are refused or give what the reference decoder makes 
   std::int64_t accepted = 0;
   for (int trial = 0; trial < 90; ++trial) {
     Case c = draw_case(rng, 4);
-    const Encoded encoded = encode_case(dpred_codec(), c, zero_vectors[trial % 3]);
+    const Encoded encoded = encode_case(dpred_codec(), c, options_of(trial));
     const EncodedTensor& stream = encoded.stream;
-    Received received{stream.format.mode, stream.format.values.is_signed, stream.stream, stream.table};
+    Received received{stream.format.mode, stream.format.values.is_signed, stream.stream, stream.table,
+                      stream.format.sign};
     INFO(trial << ": " << describe(c));
     const auto both_agree = [&] {
       const auto library =
@@ -648,7 +780,8 @@ TEST_CASE("random bytes as a stream are refused or give what the reference decod
     format.mode = pick<TensorMode>(rng, {TensorMode::raw, TensorMode::coded, TensorMode::coded_zero});
     format.values = profile_of(c.tensor).format;
     format.values.is_signed = draw(rng, 0, 1) == 1;
-    Received received{format.mode, format.values.is_signed, {}, {}};
+    format.sign = draw(rng, 0, 1) == 1 ? SignForm::sign_magnitude : SignForm::twos_complement;
+    Received received{format.mode, format.values.is_signed, {}, {}, format.sign};
     const std::int64_t size = draw(rng, 0, 2 * static_cast<std::int64_t>(c.tensor.data.size()) + 8);
     const std::int64_t density = draw(rng, 0, 4);  // few ones: short groups and zero padding
     for (std::int64_t i = 0; i < size; ++i) {
@@ -675,7 +808,7 @@ TEST_CASE("a block is decoded alone and tells how many bytes it took") {
   Rng rng(16);
   for (int trial = 0; trial < 100; ++trial) {
     const Case c = draw_case(rng, 6);
-    const Encoded encoded = encode_case(dpred_codec(), c, zero_vectors[trial % 3]);
+    const Encoded encoded = encode_case(dpred_codec(), c, options_of(trial));
     std::vector<std::uint8_t> stream = encoded.stream.stream;
     stream.push_back(0xff);  // what follows is not read
     std::size_t at = 0;

@@ -28,6 +28,8 @@ OperandDescriptor random_operand(Random& random, int bits) {
   o.table_bytes = static_cast<std::uint32_t>(random.in(0, 0x7fffffff));
   o.codec = static_cast<std::uint8_t>(random.in(0, static_cast<std::int64_t>(codec_names().size()) - 1));
   o.format.mode = random.of<TensorMode>({TensorMode::raw, TensorMode::coded, TensorMode::coded_zero});
+  o.format.sign = random.of<SignForm>({SignForm::twos_complement, SignForm::sign_magnitude});
+  o.format.widths = random.of<WidthRounding>({WidthRounding::any, WidthRounding::even, WidthRounding::pow2});
   o.format.values.bits = static_cast<std::uint8_t>(bits);
   o.format.values.is_signed = random.chance(50);
   o.format.values.code_is_signed = random.chance(50);
@@ -64,8 +66,9 @@ bool same(const OperandDescriptor& a, const OperandDescriptor& b) {
   const ValueFormat& w = b.format.values;
   return a.address == b.address && a.table_address == b.table_address && a.bytes == b.bytes &&
          a.table_bytes == b.table_bytes && a.codec == b.codec && a.format.mode == b.format.mode &&
-         a.width == b.width && v.bits == w.bits && v.is_signed == w.is_signed &&
-         v.code_is_signed == w.code_is_signed && v.zero_point == w.zero_point;
+         a.format.sign == b.format.sign && a.format.widths == b.format.widths && a.width == b.width &&
+         v.bits == w.bits && v.is_signed == w.is_signed && v.code_is_signed == w.code_is_signed &&
+         v.zero_point == w.zero_point;
 }
 
 bool same(const LayerDescriptor& a, const LayerDescriptor& b) {
@@ -182,6 +185,8 @@ TEST_CASE("a layer descriptor names the field that does not fit") {
   check("accepted", [](LayerDescriptor& d) { d.output_channels = 2; });
   check("codec is", [](LayerDescriptor& d) { d.weight.codec = 200; });
   check("mode is 3", [](LayerDescriptor& d) { d.weight.format.mode = static_cast<TensorMode>(3); });
+  check("sign is 2", [](LayerDescriptor& d) { d.activation.format.sign = static_cast<SignForm>(2); });
+  check("widths is 3", [](LayerDescriptor& d) { d.output.format.widths = static_cast<WidthRounding>(3); });
   check("bits", [](LayerDescriptor& d) { d.output.format.values.bits = 12; });
   check("width is 18", [](LayerDescriptor& d) { d.activation.width = 18; });
   check("width is not from 1 to bits + 1", [](LayerDescriptor& d) { d.weight.width = 0; });

@@ -114,6 +114,8 @@ inline Settings random_settings(Random& random) {
       {"array.clock_mhz", random.of<std::string>({"1000", "1000", "777", "300", "3000"})},
       {"codec.name", random.chance(75) ? "dpred" : "raw"},
       {"codec.zero_vector", random.of<std::string>({"auto", "auto", "never", "always"})},
+      {"codec.sign", random.of<std::string>({"twos-complement", "sign-magnitude"})},
+      {"codec.widths", random.of<std::string>({"any", "even", "pow2"})},
       {"codec.group", std::to_string(stream.group)},
       {"codec.slice_channels", std::to_string(stream.slice_channels)},
       {"codec.block_values", std::to_string(stream.block_values)},
