@@ -56,6 +56,9 @@ void visit_fields(Io& io, Descriptor& d) {
   }
   io.number("tile_split", d.tile_split, 0, 1);
   io.number("folded", d.folded, 0, 1);
+  for (auto* operand : {&d.activation, &d.weight, &d.output})
+    io.byte("stream_width", operand->format.width, 0, 16);
+  io.padding(1);
 }
 
 struct Writer {
@@ -135,6 +138,7 @@ void check_operand(const OperandDescriptor& operand, bool is_input) {
           "zero_point is not in the range of the stored type");
   require(operand.width <= values.bits + 1 && (operand.width >= 1 || !is_input),
           "width is not from 1 to bits + 1");
+  require(operand.format.width <= values.bits, "stream_width is above bits");
 }
 
 }  // namespace

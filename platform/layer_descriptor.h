@@ -21,7 +21,7 @@ struct OperandDescriptor {
   std::uint64_t bytes = 0;          ///< inputs: of the stream; output: the region's capacity
   std::uint32_t table_bytes = 0;    ///< likewise
   std::uint8_t codec = 0;           ///< place in codec_names()
-  StreamFormat format;              ///< mode, signedness, zero point: a driver has them from a profile
+  StreamFormat format;              ///< mode, signedness, zero point, width: a driver has them from a profile
   std::uint8_t width = 0;           ///< profiled precision of the centred values: Pa, Pw; 1..B+1
 };
 

@@ -45,13 +45,15 @@ std::vector<ParameterSpec> all_parameters() {
       integer("array.clock_mhz", 1000, {1, 10000}, "MHz",
               "Clock of the array, of the buffers and of the compression engine."),
 
+      choice("codec.name", "dpred", codec_names(),
+             "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values, "
+             "layer-width packs each tensor at one width, zvc leaves zeros out."),
+      integer("codec.group", 16, {1, 256}, "",
+              "Values of a group, which share one width (dpred) or one bitmap (zvc)."),
       choice(
-          "codec.name", "dpred", codec_names(),
-          "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values."),
-      integer("codec.group", 16, {1, 256}, "", "Values of a group, which share one width."),
-      choice("codec.zero_vector", "auto", {"auto", "always", "never"},
-             "Whether a bit per value marks the zeros, which are then not stored; auto uses it where it "
-             "saves space."),
+          "codec.zero_vector", "auto", {"auto", "always", "never"},
+          "Of dpred: whether a bit per value marks the zeros, which are then not stored; auto uses it where "
+          "it saves space."),
       choice(
           "codec.sign", "twos-complement", {"twos-complement", "sign-magnitude"},
           "How the values of signed tensors are packed: in two's complement, or as a sign and a magnitude."),

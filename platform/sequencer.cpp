@@ -54,6 +54,7 @@ void Sequencer::check_descriptor() const {
     require(operand.format.values == plan.format.values, "a tensor's format");
     require(operand.format.sign == plan.format.sign, "the form of a stream's signs");
     require(operand.format.widths == plan.format.widths, "the rounding of a stream's widths");
+    require(operand.format.width == plan.format.width, "a stream's width");
     require(layer_.stream == stream.layout().options(), "the cut into groups, slices and blocks");
     require(operand.table_bytes >= plan.table_bytes(), "a table's size");
   };

@@ -69,10 +69,10 @@ void print_csv(const std::vector<Row>& rows, std::int64_t group) {
 void print_table(const Network& network, const std::vector<Row>& rows, std::int64_t group) {
   std::cout << fmt::format("{}: {} b, {} values, groups of {}\n\n", printable(network.name), network.bits,
                            to_string(network.provenance), group);
-  std::cout << fmt::format("{:<26} {:<6} {:<8} {:>12} {:>12} {:>9} {:>10} {:>6}\n", "tensor", "role", "codec",
-                           "raw bits", "total bits", "pointers", "metadata", "ratio");
+  std::cout << fmt::format("{:<26} {:<6} {:<11} {:>12} {:>12} {:>9} {:>10} {:>6}\n", "tensor", "role",
+                           "codec", "raw bits", "total bits", "pointers", "metadata", "ratio");
   for (const Row& row : rows) {
-    std::cout << fmt::format("{:<26} {:<6} {:<8} {:>12} {:>12} {:>9} {:>10} {:>6.3f}\n",
+    std::cout << fmt::format("{:<26} {:<6} {:<11} {:>12} {:>12} {:>9} {:>10} {:>6.3f}\n",
                              short_name(row.tensor, 26), row.is_weight ? "weight" : "input", row.codec,
                              row.raw_bits, row.sizes.total_bits(), row.sizes.pointer_bits,
                              row.sizes.metadata_bits, row.ratio());
@@ -89,7 +89,7 @@ void print_table(const Network& network, const std::vector<Row>& rows, std::int6
     const auto ratio = [](std::uint64_t a, std::uint64_t b) {
       return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
     };
-    std::cout << fmt::format("{:<8} inputs {:.3f}, weights {:.3f}, all {:.3f} of raw ({} of {} bits)\n",
+    std::cout << fmt::format("{:<11} inputs {:.3f}, weights {:.3f}, all {:.3f} of raw ({} of {} bits)\n",
                              codec, ratio(total[0], raw[0]), ratio(total[1], raw[1]),
                              ratio(total[0] + total[1], raw[0] + raw[1]), total[0] + total[1],
                              raw[0] + raw[1]);

@@ -49,11 +49,12 @@ struct StreamFormat {
   ValueFormat values;
   SignForm sign = SignForm::twos_complement;
   WidthRounding widths = WidthRounding::any;  ///< for encoders: a stream says its widths
+  std::uint8_t width = 0;                     ///< layer-width, coded: of every value, 1..B; else 0
 };
 
 /// Sizes in bits, reported apart; they add up to what is stored.
 struct StreamSizes {
-  std::uint64_t metadata_bits = 0;  ///< widths and zero vectors
+  std::uint64_t metadata_bits = 0;  ///< widths, zero vectors and bitmaps
   std::uint64_t payload_bits = 0;
   std::uint64_t pointer_bits = 0;  ///< the offset table: 32 a block
   std::uint64_t padding_bits = 0;  ///< zeros up to a byte at the end of each block

@@ -2,6 +2,7 @@
 // where a zero vector pays. Format: docs/contracts.md, "The dpred stream".
 #include <algorithm>
 
+#include "models/codec/groups.h"
 #include "models/codec/raw_rows.h"
 #include "models/codec/registry.h"
 #include "models/precision/width.h"
@@ -17,16 +18,6 @@ constexpr int width_field(int bits) {
 /// Whether signs are stored apart; unsigned tensors have none.
 bool in_magnitudes(const StreamFormat& format) {
   return format.values.is_signed && format.sign == SignForm::sign_magnitude;
-}
-
-/// Calls visit(first value, number of values) for each group of these rows, in stream order.
-template <class Visit>
-void visit_groups(const StreamRows& rows, Visit&& visit) {
-  for (std::int64_t run = 0; run < rows.values(); run += rows.section.run) {
-    for (std::int64_t at = 0; at < rows.section.run; at += rows.group) {
-      visit(run + at, std::min(rows.group, rows.section.run - at));
-    }
-  }
 }
 
 StreamPlan plan_coded(const CodecInput& input, TensorMode mode) {
@@ -106,7 +97,7 @@ class DpredCodec final : public Codec {
   }
 
  private:
-  static constexpr std::int64_t chunk = 32;         // values handled at a time: bits of one put or get
+  static constexpr std::int64_t chunk = 32;         // values handled at a time
   static constexpr std::int64_t most_values = 256;  // of a group
 
   static std::uint32_t folded_or(const ValueFormat& format, const std::uint16_t* values, std::int64_t count) {
@@ -145,16 +136,6 @@ class DpredCodec final : public Codec {
     }
   }
 
-  static void put_zero_vector(const std::uint16_t* values, std::int64_t count, BitWriter& out) {
-    for (std::int64_t at = 0; at < count; at += chunk) {
-      const int some = static_cast<int>(std::min(chunk, count - at));
-      std::uint32_t non_zero = 0;
-      for (int i = 0; i < some; ++i)
-        non_zero |= std::uint32_t{values[at + i] != 0} << i;
-      out.put(non_zero, some);
-    }
-  }
-
   static void put_values(const std::uint16_t* values, std::int64_t count, bool skip_zeros, int width,
                          BitWriter& out) {
     const std::uint32_t mask = (1u << width) - 1;
@@ -169,20 +150,6 @@ class DpredCodec final : public Codec {
       }
       out.put_all(stored, n, width);
     }
-  }
-
-  /// Sets each value to its bit; returns how many are 1.
-  static std::int64_t get_zero_vector(std::int64_t count, BitReader& in, std::uint16_t* values) {
-    std::int64_t ones = 0;
-    for (std::int64_t at = 0; at < count; at += chunk) {
-      const int some = static_cast<int>(std::min(chunk, count - at));
-      const std::uint32_t non_zero = in.get(some);
-      for (int i = 0; i < some; ++i) {
-        values[at + i] = non_zero >> i & 1;
-        ones += values[at + i];
-      }
-    }
-    return ones;
   }
 
   /// Gives container codes, but in sign and magnitude the values as they are coded. Returns their width.

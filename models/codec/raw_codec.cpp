@@ -4,14 +4,18 @@
 
 namespace dpred {
 
-StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values) {
-  StreamPlanBuilder builder(layout, {TensorMode::raw, values});
+StreamPlan plan_one_width(const StreamLayout& layout, const StreamFormat& format, int width) {
+  StreamPlanBuilder builder(layout, format);
   for (const StreamSection& section : layout.sections()) {
-    const auto bits = static_cast<std::uint64_t>(section.row_values) * values.bits;
+    const std::uint64_t bits = static_cast<std::uint64_t>(section.row_values) * static_cast<unsigned>(width);
     for (std::int64_t r = 0; r < section.rows; ++r)
       builder.row(0, bits);
   }
   return builder.finish();
+}
+
+StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values) {
+  return plan_one_width(layout, {TensorMode::raw, values}, values.bits);
 }
 
 void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,

@@ -5,6 +5,9 @@
 
 namespace dpred {
 
+/// The plan of a stream whose values all have `width` bits, without metadata.
+StreamPlan plan_one_width(const StreamLayout& layout, const StreamFormat& format, int width);
+
 StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values);
 void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
                 BitWriter& out);

@@ -6,6 +6,8 @@ const std::vector<const Codec*>& registered_codecs() {
   static const std::vector<const Codec*> codecs = {
       &dpred_codec(),
       &raw_codec(),
+      &layer_width_codec(),
+      &zvc_codec(),
   };
   return codecs;
 }

@@ -9,6 +9,8 @@ namespace dpred {
 
 const Codec& raw_codec();
 const Codec& dpred_codec();
+const Codec& layer_width_codec();
+const Codec& zvc_codec();
 
 /// All codecs, in the order in which they are listed.
 const std::vector<const Codec*>& registered_codecs();

@@ -1,0 +1,59 @@
+// One width for a whole tensor: what a profile of a layer's precision saves without any hardware that looks
+// at values. Format: docs/contracts.md, "The layer-width stream".
+#include <algorithm>
+#include <utility>
+
+#include "models/codec/raw_rows.h"
+#include "models/codec/registry.h"
+
+namespace dpred {
+
+namespace {
+
+class LayerWidthCodec final : public Codec {
+ public:
+  std::string_view name() const override { return "layer-width"; }
+
+  StreamPlan plan(const CodecInput& input) const override {
+    const auto& widths = input.widths.width;
+    const std::uint8_t width = *std::max_element(widths.begin(), widths.end());
+    StreamPlan raw = plan_raw(input.layout, input.values);
+    StreamPlan coded = plan_one_width(input.layout, {TensorMode::coded, input.values, width}, width);
+    return within_reach(coded.sizes.total_bits() < raw.sizes.total_bits() ? std::move(coded)
+                                                                          : std::move(raw));
+  }
+
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+                   BitWriter& out) const override {
+    if (format.mode == TensorMode::raw) return encode_raw(format, rows, containers, out);
+    const std::uint32_t mask = (1u << format.width) - 1;
+    for (std::int64_t i = 0; i < rows.values(); ++i)
+      out.put(containers[i] & mask, format.width);
+  }
+
+  void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                   std::uint16_t* containers) const override {
+    if (format.mode == TensorMode::raw) return decode_raw(format, rows, in, containers);
+    const int width = format.width;
+    if (width < 1 || width > format.values.bits) {
+      throw StreamError("the width of a layer-width stream is " + std::to_string(width), in.position());
+    }
+    const std::int64_t values = rows.values();
+    if (!in.has(static_cast<std::size_t>(values) * static_cast<std::size_t>(width))) {
+      throw StreamError("the stream ends inside its values", in.position());
+    }
+    const std::uint32_t mask = format.values.mask();
+    const std::uint32_t sign = format.values.is_signed ? 1u << (width - 1) : 0;
+    for (std::int64_t i = 0; i < values; ++i)
+      containers[i] = static_cast<std::uint16_t>(((in.get(width) ^ sign) - sign) & mask);
+  }
+};
+
+}  // namespace
+
+const Codec& layer_width_codec() {
+  static const LayerWidthCodec codec;
+  return codec;
+}
+
+}  // namespace dpred
