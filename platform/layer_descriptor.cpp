@@ -58,7 +58,6 @@ void visit_fields(Io& io, Descriptor& d) {
   io.number("folded", d.folded, 0, 1);
   for (auto* operand : {&d.activation, &d.weight, &d.output})
     io.byte("stream_width", operand->format.width, 0, 16);
-  io.padding(1);
 }
 
 struct Writer {

@@ -18,7 +18,9 @@ class LayerWidthCodec final : public Codec {
     const auto& widths = input.widths.width;
     const std::uint8_t width = *std::max_element(widths.begin(), widths.end());
     StreamPlan raw = plan_raw(input.layout, input.values);
-    StreamPlan coded = plan_one_width(input.layout, {TensorMode::coded, input.values, width}, width);
+    StreamFormat format{TensorMode::coded, input.values};
+    format.width = width;
+    StreamPlan coded = plan_one_width(input.layout, format, width);
     return within_reach(coded.sizes.total_bits() < raw.sizes.total_bits() ? std::move(coded)
                                                                           : std::move(raw));
   }

@@ -25,7 +25,7 @@ struct Stream {
         layout(
             random.of<StreamRole>({StreamRole::activation, StreamRole::weight, StreamRole::depthwise_weight}),
             role_shape(tensor), random_stream_options(random)),
-        plan(plan_of(find_codec(random.of<std::string>({"dpred", "dpred", "raw"})), layout, tensor,
+        plan(plan_of(find_codec(random.chance(50) ? "dpred" : random.of(codec_names())), layout, tensor,
                      profile.format,
                      random.of<ZeroVector>({ZeroVector::automatic, ZeroVector::always, ZeroVector::never}))) {
     if (random.chance(70)) {

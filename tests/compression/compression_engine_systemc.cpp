@@ -36,7 +36,7 @@ struct Stream {
       : tensor(random_tensor(random, "t", shape(random, role), random.of<int>({8, 16}))),
         profile(profile_of(tensor)),
         layout(role, tensor.shape, random_stream_options(random)),
-        codec(find_codec(random.chance(75) ? "dpred" : "raw")),
+        codec(find_codec(random.chance(60) ? "dpred" : random.of(codec_names()))),
         plan(plan_of(codec, layout, tensor, profile.format,
                      random.of<ZeroVector>({ZeroVector::automatic, ZeroVector::never, ZeroVector::always}))),
         encoded(encode(codec, layout, plan, tensor)),

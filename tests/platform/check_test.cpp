@@ -94,7 +94,8 @@ TEST_CASE("an accumulator of an 8-bit layer must not overflow") {
   Case c;
   c.computed.accumulators.states[3] |= Accumulators::overflowed;
   CHECK(c.wrong_accumulator() == Text{});
-  CHECK(c.wrong_code() == Text("layer 'conv', n 0, k 1, y 0, x 1: accumulator: got an overflow of 32 bits, want none"));
+  CHECK(c.wrong_code() ==
+        Text("layer 'conv', n 0, k 1, y 0, x 1: accumulator: got an overflow of 32 bits, want none"));
 }
 
 TEST_CASE("one of a 16-bit layer may, if it is noticed and the bits that are left are right") {

@@ -38,6 +38,7 @@ OperandDescriptor random_operand(Random& random, int bits) {
   o.format.values.zero_point =
       static_cast<std::int32_t>(random.of<std::int64_t>({lowest, highest, random.in(lowest, highest)}));
   o.width = static_cast<std::uint8_t>(random.of<std::int64_t>({1, bits + 1, random.in(1, bits + 1)}));
+  o.format.width = static_cast<std::uint8_t>(random.in(0, bits));
   return o;
 }
 
@@ -66,9 +67,9 @@ bool same(const OperandDescriptor& a, const OperandDescriptor& b) {
   const ValueFormat& w = b.format.values;
   return a.address == b.address && a.table_address == b.table_address && a.bytes == b.bytes &&
          a.table_bytes == b.table_bytes && a.codec == b.codec && a.format.mode == b.format.mode &&
-         a.format.sign == b.format.sign && a.format.widths == b.format.widths && a.width == b.width &&
-         v.bits == w.bits && v.is_signed == w.is_signed && v.code_is_signed == w.code_is_signed &&
-         v.zero_point == w.zero_point;
+         a.format.sign == b.format.sign && a.format.widths == b.format.widths &&
+         a.format.width == b.format.width && a.width == b.width && v.bits == w.bits &&
+         v.is_signed == w.is_signed && v.code_is_signed == w.code_is_signed && v.zero_point == w.zero_point;
 }
 
 bool same(const LayerDescriptor& a, const LayerDescriptor& b) {

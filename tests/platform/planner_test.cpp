@@ -61,7 +61,7 @@ struct Case {
       output_channels = random.chance(50) ? shape.K / 4 : shape.K;
     }
     const StreamOptions options = random_stream_options(random);
-    const Codec& codec = find_codec(random.chance(70) ? "dpred" : "raw");
+    const Codec& codec = find_codec(random.chance(60) ? "dpred" : random.of(codec_names()));
     activation = std::make_unique<StreamInMemory>(random_tensor(random, "a", in, bits),
                                                   StreamRole::activation, options, codec);
     weight = std::make_unique<StreamInMemory>(random_tensor(random, "w", shape.weight(), bits),

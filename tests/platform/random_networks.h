@@ -7,6 +7,7 @@
 
 #include "models/array/plain_convolution.h"
 #include "models/array/requantisation.h"
+#include "models/codec/codec.h"
 #include "tests/platform/random_layers.h"
 
 namespace dpred::test {
@@ -112,7 +113,7 @@ inline Settings random_settings(Random& random) {
       {"array.column_registers", std::to_string(geometry.column_registers)},
       {"array.widths", random.of<std::string>({"any", "even", "pow2"})},
       {"array.clock_mhz", random.of<std::string>({"1000", "1000", "777", "300", "3000"})},
-      {"codec.name", random.chance(75) ? "dpred" : "raw"},
+      {"codec.name", random.chance(60) ? "dpred" : random.of(codec_names())},
       {"codec.zero_vector", random.of<std::string>({"auto", "auto", "never", "always"})},
       {"codec.sign", random.of<std::string>({"twos-complement", "sign-magnitude"})},
       {"codec.widths", random.of<std::string>({"any", "even", "pow2"})},

@@ -547,6 +547,7 @@ TEST_CASE("sequencer: a descriptor that is not the model's layer is refused, and
       {"mode", [](ColumnLayer& l) { l.descriptor.output.format.mode = TensorMode::coded; }},
       {"signs", [](ColumnLayer& l) { l.descriptor.activation.format.sign = SignForm::sign_magnitude; }},
       {"widths", [](ColumnLayer& l) { l.descriptor.output.format.widths = WidthRounding::even; }},
+      {"width", [](ColumnLayer& l) { l.descriptor.weight.format.width = 1; }},
       {"format", [](ColumnLayer& l) { l.descriptor.activation.format.values.zero_point = 1; }},
       {"format", [](ColumnLayer& l) { l.descriptor.weight.format.values.is_signed = true; }},
       {"format", [](ColumnLayer& l) { l.descriptor.output.format.values.code_is_signed = false; }},

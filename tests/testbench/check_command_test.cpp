@@ -1,4 +1,5 @@
 // dpred run --check: what it says, and its exit status.
+#include "models/codec/codec.h"
 #include "tests/support/traces.h"
 #include "tests/testbench/command.h"
 
@@ -82,7 +83,7 @@ TEST_CASE("a check that passes says what was compared", "[command]") {
 TEST_CASE("a check that fails names the first wrong output and writes nothing", "[command]") {
   WorkFolder work;
   work.write_set("small", token_set(3));
-  for (const char* codec : {"dpred", "raw"}) {
+  for (const std::string& codec : codec_names()) {
     INFO(codec);
     const ProcessResult result = run_dpred(
         {"run", "small", "--check", "-o", "results", std::string("--codec.name=") + codec}, work.path());

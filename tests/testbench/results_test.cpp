@@ -451,6 +451,9 @@ TEST_CASE("parameters that had no effect are named on standard error", "[command
   CHECK(from_file.rfind("note: array.widths is set (a\\x1b.ini:2)", 0) == 0);
   CHECK(notes({"run", "small", "--codec.name=raw", "--codec.zero_vector=never"}).find("codec.zero_vector") !=
         std::string::npos);
+  CHECK(notes({"run", "small", "--codec.name=zvc", "--codec.zero_vector=never"}).find("codec.zero_vector") !=
+        std::string::npos);
+  CHECK(notes({"run", "small", "--codec.name=zvc", "--codec.group=8"}) == "");
   CHECK(notes({"compress", "small", "--array.rows=8"}).find("array.rows") != std::string::npos);
   CHECK(notes({"run", "small", "--array.design=stripes", "--array.widths=even"}) == "");
   CHECK(notes({"compress", "small", "--codec.group=8"}) == "");
@@ -529,6 +532,8 @@ TEST_CASE("compress prints the sizes of each tensor with each codec", "[command]
       CHECK(std::stod(table.text(row, "ratio")) ==
             Approx(static_cast<double>(total) / static_cast<double>(raw)).margin(1e-6));
       if (codec == "raw") CHECK(table.count(row, "payload_bits") == raw);
+      if (codec == "zvc") CHECK(table.count(row, "metadata_bits") == values);
+      if (codec == "layer-width") CHECK(table.count(row, "metadata_bits") == 0);
       if (codec == "raw") of_raw += total;
       if (codec == "dpred") of_dpred += total;
     }
