@@ -13,6 +13,7 @@
 
 using namespace dpred;
 using namespace dpred::test;
+using namespace dpred::test::streams;
 
 namespace {
 

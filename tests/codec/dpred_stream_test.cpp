@@ -15,6 +15,7 @@
 
 using namespace dpred;
 using namespace dpred::test;
+using namespace dpred::test::streams;
 
 namespace {
 

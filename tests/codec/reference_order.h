@@ -10,7 +10,7 @@
 #include "models/codec/codec.h"
 #include "tests/precision/reference.h"
 
-namespace dpred::test {
+namespace dpred::test::streams {
 
 // --- The order of a tensor's values: blocks of rows of runs of indices into the tensor. ---
 
@@ -194,4 +194,4 @@ inline std::optional<std::vector<std::int32_t>> library_decode(const Codec& code
 
 inline constexpr ZeroVector zero_vectors[] = {ZeroVector::automatic, ZeroVector::always, ZeroVector::never};
 
-}  // namespace dpred::test
+}  // namespace dpred::test::streams
