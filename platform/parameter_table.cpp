@@ -36,8 +36,7 @@ std::vector<ParameterSpec> all_parameters() {
               "step."),
       choice("array.tile_split", "filters", {"filters", "windows", "best"},
              "What the tiles share out: the filters of a set, or the windows of the output; best takes, "
-             "layer by "
-             "layer, what needs fewer cycles."),
+             "layer by layer, what needs fewer cycles."),
       choice(
           "array.fold", "off", {"off", "auto"},
           "Whether a strided layer with fewer channels than lanes is computed as one with more channels and "

@@ -25,6 +25,11 @@ std::string job_line(std::size_t number, const Job& job) {
                      bytes(job.weights), after ? std::to_string(*after) : "-", job.drained_blocks.size());
 }
 
+/// "1 job", "2 jobs"
+std::string counted(std::int64_t count, const char* what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 }  // namespace
 
 std::string describe(const Plan& plan, const PlannerInput& input, const BufferSizes& buffers,
@@ -36,11 +41,12 @@ std::string describe(const Plan& plan, const PlannerInput& input, const BufferSi
                        resident ? "its buffer, resident" : "half its buffer");
   };
   std::string text = fmt::format(
-      "  order        {}, {} jobs, bands of {} output rows\n"
+      "  order        {}, {}, bands of {}\n"
       "  activations  {:>10} bytes from memory; at most {}\n"
       "  weights      {:>10} bytes from memory; at most {}\n"
       "  output       {:>10} bytes to memory; at most {}\n",
-      to_string(plan.order), plan.jobs.size(), plan.band_rows, traffic.activation_read_bytes,
+      to_string(plan.order), counted(static_cast<std::int64_t>(plan.jobs.size()), "job"),
+      counted(plan.band_rows, "output row"), traffic.activation_read_bytes,
       use(plan.activation_half_used, buffers.activation, plan.activations_resident),
       traffic.weight_read_bytes, use(plan.weight_half_used, buffers.weight, plan.weights_resident),
       traffic.output_write_bytes, use(plan.output_half_used, buffers.output, false));

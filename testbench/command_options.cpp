@@ -1,6 +1,7 @@
 #include "testbench/command_options.h"
 
 #include <boost/program_options/value_semantic.hpp>
+#include <filesystem>
 #include <iostream>
 
 #include "testbench/commands.h"
@@ -46,7 +47,14 @@ void print_options(const po::options_description& own) {
 }
 
 Network load_workload(const CommandLine& line) {
-  return read_trace_set(line.options["workload"].as<std::string>());
+  const std::string path = line.options["workload"].as<std::string>();
+  std::error_code ignored;
+  const std::filesystem::path folder(path);
+  if (std::filesystem::exists(folder / "summary.json", ignored) &&
+      !std::filesystem::exists(folder / "manifest.json", ignored)) {
+    throw InputError(printable(path) + ": the results of a run; what is needed is the workload that it ran");
+  }
+  return read_trace_set(path);
 }
 
 void note_unread(const Parameters& parameters, const std::string& command) {

@@ -227,6 +227,9 @@ TEST_CASE("a bad workload is refused by name", "[command]") {
   check_refused({{"run", "small", "small"}, {"unexpected argument 'small'"}});
   check_folder_refused({"small/manifest.json: no such file"},
                        [](const fs::path& folder) { fs::remove(folder / "manifest.json"); });
+  check_folder_refused({"small: the results of a run", "workload"}, [](const fs::path& folder) {
+    fs::rename(folder / "manifest.json", folder / "summary.json");
+  });
 }
 
 TEST_CASE("a bad manifest is refused with file and key", "[command]") {
