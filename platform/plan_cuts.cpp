@@ -170,9 +170,8 @@ Bands PlanCuts::bands_of(std::int64_t size) const {
     for (std::int64_t row = rows.begin; row < rows.end;) {
       const std::int64_t n = row / l.OH;
       const std::int64_t end = std::min(rows.end, (n + 1) * l.OH);
-      const std::int64_t first = (row - n * l.OH) * l.stride[0] - l.pad_tblr[0];
-      const std::int64_t past =
-          (end - 1 - n * l.OH) * l.stride[0] - l.pad_tblr[0] + in_.schedule->window_rows();
+      const std::int64_t first = l.input_row(row - n * l.OH, 0);
+      const std::int64_t past = l.input_row(end - 1 - n * l.OH, 0) + in_.schedule->window_rows();
       const RowRange input{n * l.H + std::clamp<std::int64_t>(first, 0, l.H),
                            n * l.H + std::clamp<std::int64_t>(past, 0, l.H)};
       if (input.rows() > 0) {

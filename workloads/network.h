@@ -43,6 +43,13 @@ struct LayerShape {
   std::int64_t windows() const { return N * OH * OW; }
   /// One window at a time: a recurrent layer's steps, or the one there is.
   bool single_window() const { return OH * OW == 1 && (recurrent || N == 1); }
+  /// What tap (r,s) of a window reads: a row and a column of the input, or of its padding.
+  std::int64_t input_row(std::int64_t oy, std::int64_t r) const {
+    return oy * stride[0] + r * dilation[0] - pad_tblr[0];
+  }
+  std::int64_t input_column(std::int64_t ox, std::int64_t s) const {
+    return ox * stride[1] + s * dilation[1] - pad_tblr[2];
+  }
   std::int64_t channels_per_group() const { return C / groups; }
   std::int64_t filters_per_group() const { return K / groups; }
   std::int64_t macs() const { return N * K * OH * OW * R * S * channels_per_group(); }

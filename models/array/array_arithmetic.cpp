@@ -206,9 +206,9 @@ void ArrayArithmetic::gather(std::int64_t row, std::int64_t ox) {
   std::int32_t* patch = patch_.data();
   std::size_t tap = 0;
   for (std::int64_t r = 0; r < shape.R; ++r) {
-    const std::int64_t y = oy * shape.stride[0] + r * shape.dilation[0] - shape.pad_tblr[0];
+    const std::int64_t y = shape.input_row(oy, r);
     for (std::int64_t s = 0; s < shape.S; ++s, ++tap, patch += channels_) {
-      const std::int64_t x = ox * shape.stride[1] + s * shape.dilation[1] - shape.pad_tblr[2];
+      const std::int64_t x = shape.input_column(ox, s);
       const bool inside = y >= 0 && y < shape.H && x >= 0 && x < shape.W;
       positions_[tap] = inside ? (n * shape.H + y) * shape.W + x : -1;
       if (shape.depthwise()) continue;

@@ -99,7 +99,7 @@ LayerSchedule::LayerSchedule(const ComputeDesign& design, const ArrayGeometry& g
       is_folded_(folds(layer, geometry)),
       window_rows_(is_folded_ ? layer_.R * layer.stride[0] : (layer.R - 1) * layer.dilation[0] + 1),
       single_window_(layer.single_window()),
-      units_(single_window_ ? layer.N : divide_up(layer.N * layer.OH * layer.OW, columns_)),
+      units_(single_window_ ? layer.N : divide_up(layer.windows(), columns_)),
       activation_time_(activation_times(design, geometry, precision)) {
   if (geometry.tile_split == TileSplit::best)
     throw std::invalid_argument("the split of tiles is not decided");
@@ -182,7 +182,7 @@ std::unique_ptr<LayerSchedule::Times> LayerSchedule::make_times(std::int64_t set
 std::int64_t LayerSchedule::units_in_rows(std::int64_t rows) const {
   if (single_window_) return rows;
   const std::int64_t windows = rows * layer_.OW;
-  return windows == layer_.N * layer_.OH * layer_.OW ? units_ : windows / columns_;
+  return windows == layer_.windows() ? units_ : windows / columns_;
 }
 
 std::int64_t LayerSchedule::rows_in_units(std::int64_t units) const {
@@ -226,7 +226,7 @@ std::vector<LayerSchedule::TileTime> LayerSchedule::tile_times(std::int64_t set)
 
 WindowRange LayerSchedule::windows(std::int64_t unit) const {
   if (single_window_) return {unit, unit + 1};
-  return {unit * columns_, std::min((unit + 1) * columns_, layer_.N * layer_.OH * layer_.OW)};
+  return {unit * columns_, std::min((unit + 1) * columns_, layer_.windows())};
 }
 
 std::vector<std::uint64_t> LayerSchedule::step_times(std::int64_t set, std::int64_t unit_begin,
@@ -342,15 +342,15 @@ void LayerSchedule::run_with_registers(const BrickRange& range, const Tile& tile
     std::int64_t plane, y, x;  ///< of the window's first tap; y and x may lie in the padding
   };
   const std::int64_t first = pallet * columns_;
-  const std::int64_t present = std::min(columns_, layer_.N * layer_.OH * layer_.OW - first);
+  const std::int64_t present = std::min(columns_, layer_.windows() - first);
   std::vector<Window> windows(static_cast<std::size_t>(present));
   for (std::int64_t j = 0; j < present; ++j) {
     const std::int64_t index = first + j;
     const std::int64_t n = index / (layer_.OH * layer_.OW);
     const std::int64_t oy = index / layer_.OW % layer_.OH;
     const std::int64_t ox = index % layer_.OW;
-    windows[static_cast<std::size_t>(j)] = {n * layer_.H, oy * layer_.stride[0] - layer_.pad_tblr[0],
-                                            ox * layer_.stride[1] - layer_.pad_tblr[2]};
+    windows[static_cast<std::size_t>(j)] = {n * layer_.H, layer_.input_row(oy, 0),
+                                            layer_.input_column(ox, 0)};
   }
   const std::vector<std::uint8_t> padding(static_cast<std::size_t>(range.bricks), 1);
   std::vector<const std::uint8_t*> widths(windows.size());
@@ -383,8 +383,8 @@ std::uint64_t LayerSchedule::deal(const BrickRange& range, const Tile& tile, std
   DealtSteps steps(columns_);
   for (std::int64_t r = 0; r < layer_.R; ++r) {
     for (std::int64_t s = 0; s < layer_.S; ++s) {
-      const std::int64_t y = r * layer_.dilation[0] - layer_.pad_tblr[0];
-      const std::int64_t x = s * layer_.dilation[1] - layer_.pad_tblr[2];
+      const std::int64_t y = layer_.input_row(0, r);
+      const std::int64_t x = layer_.input_column(0, s);
       const bool inside = y >= 0 && y < layer_.H && x >= 0 && x < layer_.W;
       // Without a map the widths are not part of the time: any row serves.
       const std::uint8_t* widths = inside && activations_ != nullptr

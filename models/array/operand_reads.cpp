@@ -78,10 +78,8 @@ std::vector<OperandReads::TapChannels> OperandReads::parts_of_step(const FilterS
 
 void OperandReads::read_window(std::int64_t window, const TapChannels& part) {
   const std::int64_t n = window / (layer_.OH * layer_.OW);
-  const std::int64_t y =
-      window / layer_.OW % layer_.OH * layer_.stride[0] + part.r * layer_.dilation[0] - layer_.pad_tblr[0];
-  const std::int64_t x =
-      window % layer_.OW * layer_.stride[1] + part.s * layer_.dilation[1] - layer_.pad_tblr[2];
+  const std::int64_t y = layer_.input_row(window / layer_.OW % layer_.OH, part.r);
+  const std::int64_t x = layer_.input_column(window % layer_.OW, part.s);
   if (y < 0 || y >= layer_.H || x < 0 || x >= layer_.W) return;  // padding is not stored
   const std::int64_t slice = activations_.layout.options().slice_channels;
   const auto& sections = activations_.layout.sections();

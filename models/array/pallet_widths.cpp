@@ -59,7 +59,7 @@ const std::uint8_t* PalletWidths::maxima_of(std::int64_t map_row) {
 
 const std::vector<std::uint8_t>& PalletWidths::of(std::int64_t pallet) {
   std::fill(widths_.begin(), widths_.end(), std::uint8_t{1});
-  const std::int64_t windows = layer_.N * layer_.OH * layer_.OW;
+  const std::int64_t windows = layer_.windows();
   const std::int64_t end = std::min((pallet + 1) * columns_, windows);
   // Without dilation the taps of a kernel row lie side by side.
   const bool solid = layer_.dilation[1] == 1;
@@ -75,8 +75,7 @@ const std::vector<std::uint8_t>& PalletWidths::of(std::int64_t pallet) {
     const std::int64_t last = first + (count - (std::int64_t{1} << level)) * layer_.stride[1] * bricks_;
     const std::int64_t n = row / layer_.OH;
     for (std::int64_t r = 0; r < layer_.R; ++r) {
-      const std::int64_t y =
-          (row - n * layer_.OH) * layer_.stride[0] + r * layer_.dilation[0] - layer_.pad_tblr[0];
+      const std::int64_t y = layer_.input_row(row - n * layer_.OH, r);
       if (y < 0 || y >= layer_.H) continue;
       const std::uint8_t* maxima = maxima_of(n * layer_.H + y);
       std::uint8_t* to = widths_.data() + r * layer_.S * bricks_;

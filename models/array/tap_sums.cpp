@@ -10,7 +10,7 @@ TapSums::TapSums(const LayerShape& layer, std::int64_t depth)
 void TapSums::add_row(std::int64_t y, const std::uint8_t* numbers) {
   const std::int64_t length = layer_.W * depth_;
   for (std::int64_t r = 0; r < layer_.R; ++r) {
-    const std::int64_t first_tap = y - r * layer_.dilation[0] + layer_.pad_tblr[0];  // oy * stride
+    const std::int64_t first_tap = y - layer_.input_row(0, r);  // oy * stride
     if (first_tap < 0 || first_tap % layer_.stride[0] != 0 || first_tap / layer_.stride[0] >= layer_.OH)
       continue;
     std::uint32_t* columns = columns_.data() + r * length;
@@ -25,7 +25,7 @@ void TapSums::take(std::uint64_t* sums) {
     for (std::int64_t s = 0; s < layer_.S; ++s, sums += depth_) {
       std::fill(sums, sums + depth_, 0);
       for (std::int64_t ox = 0; ox < layer_.OW; ++ox) {
-        const std::int64_t x = ox * layer_.stride[1] + s * layer_.dilation[1] - layer_.pad_tblr[2];
+        const std::int64_t x = layer_.input_column(ox, s);
         if (x < 0 || x >= layer_.W) continue;
         for (std::int64_t d = 0; d < depth_; ++d)
           sums[d] += columns[x * depth_ + d];
