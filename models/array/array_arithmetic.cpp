@@ -2,6 +2,9 @@
 
 #include <algorithm>
 
+#include "models/array/step_time.h"
+#include "workloads/divide_up.h"
+
 // Three times the speed of the loom kind on processors that count ones in one instruction.
 #if defined(__x86_64__) && defined(__GNUC__) && !defined(__clang__)
 #define DPRED_WITH_POPCNT __attribute__((target_clones("popcnt", "default")))
@@ -88,7 +91,7 @@ ArrayArithmetic::ArrayArithmetic(Multiplication multiplication, std::int64_t lan
 void ArrayArithmetic::compute(RowRange rows, const FilterSet& set, std::int64_t filter_begin,
                               std::int64_t filter_end, Accumulators& accumulators) {
   filters_.clear();
-  for (std::int64_t k = set.filter_begin; k < set.filter_end; k += set.filter_step) {
+  for (const std::int64_t k : set.filters()) {
     if (k >= filter_begin && k < filter_end) filters_.push_back(k);
   }
   if (filters_.empty() || rows.rows() == 0) return;
@@ -156,7 +159,7 @@ void ArrayArithmetic::load_rows() {
 void ArrayArithmetic::load_blocks() {
   const std::int64_t values = taps_ * channels_;
   const auto filters = static_cast<std::int64_t>(filters_.size());
-  const std::int64_t blocks = (filters + block_filters - 1) / block_filters;
+  const std::int64_t blocks = divide_up(filters, block_filters);
   blocks_.assign(static_cast<std::size_t>(blocks * values * block_filters), 0);
   for (std::int64_t f = 0; f < filters; ++f) {
     const std::int32_t* row = weights(filters_[static_cast<std::size_t>(f)], 0);
@@ -171,12 +174,14 @@ void ArrayArithmetic::load_planes(const FilterSet& set) {
   weight_plane_begin_.clear();
   // All rows take as many bits as the widest brick of the set has.
   std::vector<std::uint8_t> widths(patch_.size(), static_cast<std::uint8_t>(layer_.precision.weight_width));
-  for (std::int64_t tap = 0; tap < taps_ && layer_.weight_widths != nullptr; ++tap) {
-    for (std::int64_t c = 0; c < channels_; ++c) {
-      std::uint8_t& width = widths[static_cast<std::size_t>(tap * channels_ + c)];
-      width = 1;
-      for (std::int64_t k = set.filter_begin; k < set.filter_end; k += set.filter_step)
-        width = std::max(width, layer_.weight_widths->at(k * taps_ + tap)[c / lanes_]);
+  if (layer_.weight_widths != nullptr) {
+    const std::int64_t bricks = divide_up(channels_, lanes_);
+    const std::vector<std::uint8_t> widest =
+        widest_weights(*layer_.weight_widths, taps_, bricks, set.filters());
+    for (std::int64_t tap = 0; tap < taps_; ++tap) {
+      for (std::int64_t c = 0; c < channels_; ++c)
+        widths[static_cast<std::size_t>(tap * channels_ + c)] =
+            widest[static_cast<std::size_t>(tap * bricks + c / lanes_)];
     }
   }
   for (const std::int64_t k : filters_)
@@ -186,14 +191,11 @@ void ArrayArithmetic::load_planes(const FilterSet& set) {
 /// A tile takes as many bits as its unit's widest weight has; here, all tiles of the set the most that one
 /// takes, which are copies of the sign to the others.
 void ArrayArithmetic::load_depthwise_widths(const FilterSet& set) {
-  tap_widths_.assign(static_cast<std::size_t>(taps_),
-                     static_cast<std::uint8_t>(layer_.precision.weight_width));
-  if (layer_.weight_widths == nullptr) return;
-  for (std::int64_t tap = 0; tap < taps_; ++tap) {
-    std::uint8_t width = 1;
-    for (std::int64_t k = set.filter_begin; k < set.filter_end; k += set.filter_step)
-      width = std::max(width, *layer_.weight_widths->at(k * taps_ + tap));
-    tap_widths_[static_cast<std::size_t>(tap)] = width;
+  if (layer_.weight_widths != nullptr) {
+    tap_widths_ = widest_weights(*layer_.weight_widths, taps_, 1, set.filters());
+  } else {
+    tap_widths_.assign(static_cast<std::size_t>(taps_),
+                       static_cast<std::uint8_t>(layer_.precision.weight_width));
   }
 }
 

@@ -4,6 +4,13 @@
 
 namespace dpred {
 
+std::vector<std::int64_t> FilterSet::filters() const {
+  std::vector<std::int64_t> all;
+  for (std::int64_t k = filter_begin; k < filter_end; k += filter_step)
+    all.push_back(k);
+  return all;
+}
+
 std::vector<FilterSet> filter_sets(const LayerShape& layer, std::int64_t size) {
   std::vector<FilterSet> sets;
   for (std::int64_t g = 0; g < layer.groups; ++g) {

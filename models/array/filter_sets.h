@@ -13,6 +13,8 @@ struct FilterSet {
   std::int64_t filter_begin = 0, filter_end = 0;    ///< filters, every `filter_step`-th
   std::int64_t filter_step = 1;                     ///< depthwise: the channel multiplier
   std::int64_t channel_begin = 0, channel_end = 0;  ///< input channels that they read
+
+  std::vector<std::int64_t> filters() const;
 };
 
 /// Consecutive filters, `size` at a time, never across two conv groups. Not for depthwise layers.

@@ -169,9 +169,7 @@ std::unique_ptr<LayerSchedule::Times> LayerSchedule::make_times(std::int64_t set
   for (std::size_t s = index * group; s < (index + 1) * group; ++s) {
     const Place place = place_of(static_cast<std::int64_t>(s));
     if (place.member < times->unit_end.size()) break;  // all take the same time
-    std::vector<std::int64_t> filters(static_cast<std::size_t>(sets_[s].filter_end - sets_[s].filter_begin));
-    std::iota(filters.begin(), filters.end(), sets_[s].filter_begin);
-    Tile tile = make_tile(bricks, filters);
+    Tile tile = make_tile(bricks, sets_[s].filters());
     tile.member = place.member;
     times->ranges.back().tiles.push_back(std::move(tile));
     times->unit_end.emplace_back();

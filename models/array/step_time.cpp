@@ -21,6 +21,17 @@ std::vector<std::uint8_t> activation_times(const ComputeDesign& design, const Ar
   return times;
 }
 
+std::vector<std::uint8_t> widest_weights(const BrickMap& weights, std::int64_t taps, std::int64_t bricks,
+                                         const std::vector<std::int64_t>& filters) {
+  std::vector<std::uint8_t> widest(static_cast<std::size_t>(taps * bricks), 1);
+  for (const std::int64_t k : filters) {
+    const std::uint8_t* widths = weights.at(k * taps);  // a filter's taps and bricks are consecutive
+    for (std::size_t i = 0; i < widest.size(); ++i)
+      widest[i] = std::max(widest[i], widths[i]);
+  }
+  return widest;
+}
+
 std::vector<std::uint8_t> weight_times(const ComputeDesign& design, const ArrayGeometry& geometry,
                                        const LayerPrecision& precision, const LayerShape& layer,
                                        std::int64_t bricks, const BrickMap* weights,
@@ -29,14 +40,12 @@ std::vector<std::uint8_t> weight_times(const ComputeDesign& design, const ArrayG
     return static_cast<std::uint8_t>(geometry.rounded(width, precision.bits));
   };
   const std::int64_t taps = layer.R * layer.S;
-  std::vector<std::uint8_t> times(static_cast<std::size_t>(taps * bricks),
-                                  design.weight == WidthSource::tensor ? rounded(precision.weight_width) : 1);
-  if (design.weight != WidthSource::brick) return times;
-  for (const std::int64_t k : filters) {
-    const std::uint8_t* widths = weights->at(k * taps);  // a filter's taps and bricks are consecutive
-    for (std::size_t i = 0; i < times.size(); ++i)
-      times[i] = std::max(times[i], widths[i]);
+  if (design.weight != WidthSource::brick) {
+    return std::vector<std::uint8_t>(
+        static_cast<std::size_t>(taps * bricks),
+        design.weight == WidthSource::tensor ? rounded(precision.weight_width) : std::uint8_t{1});
   }
+  std::vector<std::uint8_t> times = widest_weights(*weights, taps, bricks, filters);
   for (std::uint8_t& time : times)
     time = rounded(time);
   return times;

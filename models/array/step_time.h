@@ -13,6 +13,11 @@ namespace dpred {
 std::vector<std::uint8_t> activation_times(const ComputeDesign& design, const ArrayGeometry& geometry,
                                            const LayerPrecision& precision);
 
+/// Width of the widest weight brick at each step of a window (r, then s, then one of `bricks` bricks) over
+/// filters that run together; at least 1.
+std::vector<std::uint8_t> widest_weights(const BrickMap& weights, std::int64_t taps, std::int64_t bricks,
+                                         const std::vector<std::int64_t>& filters);
+
 /// Rounded weight width of each step of a window (r, then s, then one of `bricks` bricks) for filters that
 /// run together; 1 where weights are taken in parallel. `weights` is read by designs with brick-wise weights
 /// only.

@@ -197,7 +197,7 @@ struct Part {
   std::vector<LayerSchedule::TileTime> tiles;  ///< with these filters each, or with a share of them
 
   std::int64_t rows() const {
-    return (filters.filter_end - filters.filter_begin - 1) / filters.filter_step + 1;
+    return divide_up(filters.filter_end - filters.filter_begin, filters.filter_step);
   }
 };
 
@@ -274,7 +274,7 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
   ArraySlots slots(tiles * rows * columns * lanes * bits);
 
   const LayerShape computed = computed_shape(layer, geometry);
-  const std::int64_t windows = layer.N * layer.OH * layer.OW;
+  const std::int64_t windows = layer.windows();
   const bool single_window = layer.single_window();
   // A depthwise filter has one channel, in a brick that others share.
   const std::int64_t channels = computed.channels_per_group();
@@ -301,13 +301,10 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
     slots.charge(SlotCause::idle_rows, row_cycle * (tiles * rows - rows_used) * end);
     for (const Part& part : set) {
       const FilterSet& own = part.filters;
-      std::vector<std::int64_t> filters;
-      for (std::int64_t k = own.filter_begin; k < own.filter_end; k += own.filter_step)
-        filters.push_back(k);
       const std::int64_t first_brick =
           layer.depthwise() ? own.channel_begin / geometry.lanes : own.channel_begin / channels * bricks;
       const StepTime busy = step_time(
-          time, weight_times(design, geometry, precision, computed, bricks, weights.bricks, filters),
+          time, weight_times(design, geometry, precision, computed, bricks, weights.bricks, own.filters()),
           first_brick, bricks, step_lanes);
 
       std::uint64_t tile_cycles = 0, empty = 0, early = 0;

@@ -12,10 +12,7 @@ using namespace dpred::test;
 namespace {
 
 DesignPoint point_of(const Settings& settings) {
-  Parameters parameters;
-  for (const auto& [key, value] : settings)
-    parameters.set(key, value, ParameterOrigin::command_line());
-  return DesignPoint(parameters);
+  return DesignPoint(parameters_of(settings));
 }
 
 }  // namespace

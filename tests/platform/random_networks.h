@@ -8,6 +8,7 @@
 #include "models/array/plain_convolution.h"
 #include "models/array/requantisation.h"
 #include "models/codec/codec.h"
+#include "platform/parameters.h"
 #include "tests/platform/random_layers.h"
 
 namespace dpred::test {
@@ -97,6 +98,13 @@ inline void make_reproducible(Network& network, Random& random) {
 
 /// Parameters by key, as they are set.
 using Settings = std::map<std::string, std::string>;
+
+inline Parameters parameters_of(const Settings& settings) {
+  Parameters parameters;
+  for (const auto& [key, value] : settings)
+    parameters.set(key, value, ParameterOrigin::command_line());
+  return parameters;
+}
 
 inline Settings random_settings(Random& random) {
   const ComputeDesign& design = random_design(random);

@@ -19,13 +19,6 @@ using namespace dpred::test;
 
 namespace {
 
-Parameters parameters_of(const Settings& settings) {
-  Parameters parameters;
-  for (const auto& [key, value] : settings)
-    parameters.set(key, value, ParameterOrigin::command_line());
-  return parameters;
-}
-
 /// A network on a design point.
 struct Point {
   const Network& network;
