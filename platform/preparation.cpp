@@ -100,7 +100,7 @@ TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOp
       profile(profile_of(values)),
       layout(role, values.shape, options),
       widths(WidthMap::of(values, profile.format, layout, codec.sign_form(codec_options))),
-      coded(codec.plan({layout, profile.format, widths, codec_options})),
+      coded(codec.plan({layout, profile.format, widths, codec_options, &values})),
       raw(find_codec("raw").plan({layout, profile.format, widths, codec_options})) {}
 
 Preparation::Preparation(const Network& network, const DesignPoint& point, std::shared_ptr<BrickMaps> maps)

@@ -168,7 +168,7 @@ class Testbed : public sc_core::sc_module {
       EncodedTensor encoded =
           encode(*preparation_.point().codec, stream.layout, stream.coded, *stream.tensor);
       host_.write(stored->address, std::move(encoded.stream));
-      host_.write(stored->table_address, offset_table_bytes(encoded.table));
+      host_.write(stored->table_address, offset_table_bytes(encoded.format.header, encoded.table));
     }
   }
 
@@ -179,7 +179,13 @@ class Testbed : public sc_core::sc_module {
       const std::vector<std::uint8_t> bytes = host_.read(stored->address, stream.coded.stream_bytes());
       const std::vector<std::uint8_t> table_bytes =
           host_.read(stored->table_address, stream.coded.table_bytes());
-      const std::vector<std::uint32_t> table = offsets_from_table(table_bytes.data(), table_bytes.size() / 4);
+      const std::vector<std::uint8_t>& header = stream.coded.format.header;
+      if (!std::equal(header.begin(), header.end(), table_bytes.begin())) {
+        result.mismatches.push_back("tensor '" + stream.tensor->key + "' in memory has another header");
+        continue;
+      }
+      const std::vector<std::uint32_t> table =
+          offsets_from_table(table_bytes.data() + header.size(), (table_bytes.size() - header.size()) / 4);
       Tensor decoded = *stream.tensor;
       std::fill(decoded.data.begin(), decoded.data.end(), std::uint8_t{0});
       try {

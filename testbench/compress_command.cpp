@@ -43,7 +43,7 @@ std::vector<Row> measure(const Network& network, const StreamOptions& options,
       const Codec& codec = find_codec(name);
       const SignForm sign = codec.sign_form(codec_options);
       if (widths.count(sign) == 0) widths[sign] = WidthMap::of(tensor, profile.format, layout, sign);
-      const StreamPlan plan = codec.plan({layout, profile.format, widths[sign], codec_options});
+      const StreamPlan plan = codec.plan({layout, profile.format, widths[sign], codec_options, &tensor});
       rows.push_back({key, role != StreamRole::activation, name, tensor.values(),
                       static_cast<std::uint64_t>(tensor.raw_bits()), plan.sizes});
     }

@@ -28,10 +28,21 @@ class BitWriter {
   }
   /// Appends values of `width` bits each, 1..16; the bits above must be zero. Two at a time: a put waits for
   /// the one before.
-  void put_all(const std::uint16_t* values, std::int64_t count, int width) {
+  template <class Value>
+  void put_all(const Value* values, std::int64_t count, int width) {
     for (; count >= 2; count -= 2, values += 2)
       put(values[0] | std::uint32_t{values[1]} << width, 2 * width);
     if (count > 0) put(values[0], width);
+  }
+  /// Appends whole bytes.
+  void put_bytes(const std::uint8_t* bytes, std::size_t count) {
+    if (used_ > 0) {
+      for (std::size_t i = 0; i < count; ++i)
+        put(bytes[i], 8);
+      return;
+    }
+    flush();
+    bytes_.insert(bytes_.end(), bytes, bytes + count);
   }
   /// Zero-pads to a byte.
   void align() {
@@ -79,6 +90,16 @@ class BitReader {
     window >>= position_ % 8;
     position_ += static_cast<std::size_t>(count);
     return static_cast<std::uint32_t>(window & ((std::uint64_t{1} << count) - 1));
+  }
+  /// The next `count` bytes. The caller has checked has(8 * count).
+  void get_bytes(std::uint8_t* bytes, std::size_t count) {
+    if (position_ % 8 != 0) {
+      for (std::size_t i = 0; i < count; ++i)
+        bytes[i] = static_cast<std::uint8_t>(get(8));
+      return;
+    }
+    if (count > 0) std::memcpy(bytes, bytes_ + position_ / 8, count);
+    position_ += 8 * count;
   }
 
  private:

@@ -50,10 +50,19 @@ StreamPlanBuilder::StreamPlanBuilder(const StreamLayout& layout, const StreamFor
 
 void StreamPlanBuilder::row(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
   plan_.row_bits.push_back(block_bits_);
+  add(metadata_bits, payload_bits);
+  if (--rows_left_ == 0) end_block();
+}
+
+void StreamPlanBuilder::block(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
+  add(metadata_bits, payload_bits);
+  end_block();
+}
+
+void StreamPlanBuilder::add(std::uint64_t metadata_bits, std::uint64_t payload_bits) {
   plan_.sizes.metadata_bits += metadata_bits;
   plan_.sizes.payload_bits += payload_bits;
   block_bits_ += metadata_bits + payload_bits;
-  if (--rows_left_ == 0) end_block();
 }
 
 void StreamPlanBuilder::end_block() {
@@ -65,12 +74,14 @@ void StreamPlanBuilder::end_block() {
 }
 
 StreamPlan StreamPlanBuilder::finish() {
-  plan_.sizes.pointer_bits = 8 * plan_.table_bytes();
+  const std::uint64_t header = plan_.format.header.size();
+  plan_.sizes.metadata_bits += 8 * header;
+  plan_.sizes.pointer_bits = 8 * (plan_.table_bytes() - header);
   return std::move(plan_);
 }
 
 void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
-                  std::int64_t block, const std::uint16_t* containers, std::vector<std::uint8_t>& out) {
+                  std::int64_t block, const std::uint8_t* containers, std::vector<std::uint8_t>& out) {
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
   const StreamSection& section = layout.section_of_row(rows.first_row);
   BitWriter bits(out);
@@ -78,15 +89,23 @@ void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFo
   bits.align();
 }
 
+std::uint64_t most_block_bytes(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+                               std::int64_t block) {
+  const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
+  const StreamSection& section = layout.section_of_row(rows.first_row);
+  return (codec.most_bits(format, {section, rows.rows, layout.options().group}) + 7) / 8;
+}
+
 EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const StreamPlan& plan,
                      const Tensor& tensor) {
   EncodedTensor encoded;
   encoded.format = plan.format;
   encoded.stream.reserve(plan.stream_bytes());
-  std::vector<std::uint16_t> containers;
+  std::vector<std::uint8_t> containers;
   for (std::size_t b = 0; b < layout.blocks().size(); ++b) {
     const StreamBlock& block = layout.blocks()[b];
-    containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))));
+    containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))) *
+                      plan.format.container_bytes());
     layout.gather(tensor, plan.format.values, block.first_row, block.rows, containers.data());
     if (plan.has_table()) encoded.table.push_back(static_cast<std::uint32_t>(encoded.stream.size()));
     encode_block(codec, layout, plan.format, static_cast<std::int64_t>(b), containers.data(), encoded.stream);
@@ -102,7 +121,7 @@ void check_padding(BitReader& in) {
 
 std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                          std::int64_t block, const std::uint8_t* bytes, std::size_t size,
-                         std::uint16_t* containers) {
+                         std::uint8_t* containers) {
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
   const StreamSection& section = layout.section_of_row(rows.first_row);
   BitReader bits(bytes, size);
@@ -121,14 +140,15 @@ void decode(const Codec& codec, const StreamLayout& layout, const StreamFormat& 
                           std::to_string(blocks) + " blocks",
                       0);
   }
-  std::vector<std::uint16_t> containers;
+  std::vector<std::uint8_t> containers;
   std::size_t next = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::size_t offset = has_table ? table[b] : next;
     if (offset > stream.size()) {
       throw StreamError("block " + std::to_string(b) + " starts behind the end of the stream", 0);
     }
-    containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))));
+    containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))) *
+                      format.container_bytes());
     try {
       next = offset + decode_block(codec, layout, format, static_cast<std::int64_t>(b),
                                    stream.data() + offset, stream.size() - offset, containers.data());

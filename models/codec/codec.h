@@ -43,18 +43,24 @@ enum class TensorMode : std::uint8_t {
   coded_zero = 2  ///< for dpred: widths and the zero vector Z
 };
 
-/// How one tensor's stream is coded: with the layout all that encoders and decoders need.
+/// How one tensor's stream is coded: with the layout all that encoders and decoders need. A *container* below
+/// is a container code as it lies in memory: values.bits / 8 bytes, little-endian; arrays of 16-bit ones are
+/// aligned to 2 bytes.
 struct StreamFormat {
   TensorMode mode = TensorMode::raw;
   ValueFormat values;
   SignForm sign = SignForm::twos_complement;
   WidthRounding widths = WidthRounding::any;  ///< for encoders: a stream says its widths
   std::uint8_t width = 0;                     ///< layer-width, coded: of every value, 1..B; else 0
+  /// What a codec stores once a tensor, in front of the offset table: whole words of 4 bytes.
+  std::vector<std::uint8_t> header{};
+
+  std::size_t container_bytes() const { return values.bits / 8; }
 };
 
 /// Sizes in bits, reported apart; they add up to what is stored.
 struct StreamSizes {
-  std::uint64_t metadata_bits = 0;  ///< widths, zero vectors and bitmaps
+  std::uint64_t metadata_bits = 0;  ///< widths, zero vectors, bitmaps, run lengths, tags, headers
   std::uint64_t payload_bits = 0;
   std::uint64_t pointer_bits = 0;  ///< the offset table: 32 a block
   std::uint64_t padding_bits = 0;  ///< zeros up to a byte at the end of each block
@@ -66,12 +72,17 @@ struct StreamSizes {
 struct StreamPlan {
   StreamFormat format;
   StreamSizes sizes;
-  std::vector<std::uint64_t> row_bits;     ///< bit position of each row in its block
+  std::vector<std::uint64_t> row_bits;     ///< bit position of each row in its block; empty: see whole_blocks
   std::vector<std::uint64_t> block_bytes;  ///< bytes of each block
 
   bool has_table() const { return format.mode != TensorMode::raw; }
+  /// Decoding can't begin inside a block.
+  bool whole_blocks() const { return row_bits.empty(); }
   std::uint64_t stream_bytes() const;  ///< all blocks, without the table
-  std::uint64_t table_bytes() const { return has_table() ? 4 * block_bytes.size() : 0; }
+  /// The codec's header, then an offset a block.
+  std::uint64_t table_bytes() const {
+    return has_table() ? format.header.size() + 4 * block_bytes.size() : 0;
+  }
 };
 
 /// What a codec is told of a tensor to plan its stream.
@@ -80,6 +91,7 @@ struct CodecInput {
   ValueFormat values;
   const WidthMap& widths;  ///< in the codec's sign form for these options
   CodecOptions options;
+  const Tensor* tensor = nullptr;  ///< for codecs whose sizes depend on more than widths: they insist on it
 };
 
 /// Consecutive rows of one section.
@@ -98,17 +110,22 @@ class Codec {
 
   /// The form of sign whose widths plan() must be given.
   virtual SignForm sign_form(const CodecOptions&) const { return SignForm::twos_complement; }
-  /// Chooses the tensor's mode and gives every size from its width map.
+  /// Whether sizes follow from a width map alone; else plan() looks at the values.
+  virtual bool plans_from_widths() const { return true; }
+  /// Chooses the tensor's mode and gives every size.
   /// InputError if a stream with a table would pass the 4 GiB that the table's offsets reach.
   virtual StreamPlan plan(const CodecInput& input) const = 0;
 
+  /// The most bits that encode_rows() can append for such rows, whatever their values.
+  virtual std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const = 0;
   /// Appends the bits of a block's rows.
-  virtual void encode_rows(const StreamFormat& format, const StreamRows& rows,
-                           const std::uint16_t* containers, BitWriter& out) const = 0;
-  /// Reads rows from where `in` stands: a whole block from its start, or any of its rows from the bit
-  /// position that the plan has for the first of them. StreamError if the bits end early or break the format.
+  virtual void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
+                           BitWriter& out) const = 0;
+  /// Reads rows from where `in` stands: a whole block from its start, or, unless the plan is for whole
+  /// blocks, any of its rows from the bit position that the plan has for the first of them. StreamError if
+  /// the bits end early or break the format.
   virtual void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
-                           std::uint16_t* containers) const = 0;
+                           std::uint8_t* containers) const = 0;
 };
 
 /// For the plan that was chosen: InputError if its table's 32-bit offsets do not reach the stream's end.
@@ -121,15 +138,19 @@ const Codec& find_codec(std::string_view name);
 /// A codec's place in the list: its number in layer descriptors.
 std::uint8_t codec_index(const Codec& codec);
 
-/// Adds up the parts of a plan row by row; codecs fill `format` and call these. Shared by their plan().
+/// Adds up the parts of a plan; codecs fill `format` and call either row() or block() for all. Shared by
+/// their plan().
 class StreamPlanBuilder {
  public:
   StreamPlanBuilder(const StreamLayout& layout, const StreamFormat& format);
   /// The next row in stream order.
   void row(std::uint64_t metadata_bits, std::uint64_t payload_bits);
+  /// The next block, whose rows can't be decoded alone.
+  void block(std::uint64_t metadata_bits, std::uint64_t payload_bits);
   StreamPlan finish();
 
  private:
+  void add(std::uint64_t metadata_bits, std::uint64_t payload_bits);
   void end_block();
 
   const StreamLayout& layout_;
@@ -146,12 +167,16 @@ struct EncodedTensor {
   std::vector<std::uint32_t> table;  ///< byte offset of each block; empty in raw mode
 };
 
+/// Bytes that hold a block of these rows, whatever its values.
+std::uint64_t most_block_bytes(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+                               std::int64_t block);
+
 EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const StreamPlan& plan,
                      const Tensor& tensor);
 
 /// Encodes one block from its containers, appending to `out`.
 void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
-                  std::int64_t block, const std::uint16_t* containers, std::vector<std::uint8_t>& out);
+                  std::int64_t block, const std::uint8_t* containers, std::vector<std::uint8_t>& out);
 
 /// Reads the zeros up to the next byte that end a block. StreamError if they are none.
 void check_padding(BitReader& in);
@@ -160,7 +185,7 @@ void check_padding(BitReader& in);
 /// StreamError if the block breaks the format: also if its padding isn't zero.
 std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                          std::int64_t block, const std::uint8_t* bytes, std::size_t size,
-                         std::uint16_t* containers);
+                         std::uint8_t* containers);
 
 /// Decodes a whole stream into `tensor`, whose shape, type and zero point are given. Blocks may lie in any
 /// order. StreamError names the block. In raw mode the table must be empty.

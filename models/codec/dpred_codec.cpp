@@ -2,6 +2,7 @@
 // where a zero vector pays. Format: docs/contracts.md, "The dpred stream".
 #include <algorithm>
 
+#include "models/codec/containers.h"
 #include "models/codec/groups.h"
 #include "models/codec/raw_rows.h"
 #include "models/codec/registry.h"
@@ -61,15 +62,41 @@ class DpredCodec final : public Codec {
     return within_reach(std::move(best));
   }
 
-  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+  std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const override {
+    if (format.mode == TensorMode::raw) return raw_bits(format, rows);
+    const auto groups = static_cast<std::uint64_t>(rows.rows * rows.section.groups_per_row(rows.group));
+    const std::uint64_t bits_a_value = format.values.bits + (format.mode == TensorMode::coded_zero ? 1 : 0);
+    return groups * static_cast<std::uint64_t>(width_field(format.values.bits)) +
+           static_cast<std::uint64_t>(rows.values()) * bits_a_value;
+  }
+
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                    BitWriter& out) const override {
     if (format.mode == TensorMode::raw) return encode_raw(format, rows, containers, out);
+    visit_containers(format.values.bits, containers,
+                     [&](const auto* values) { encode_groups(format, rows, values, out); });
+  }
+
+  void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                   std::uint8_t* containers) const override {
+    if (format.mode == TensorMode::raw) return decode_raw(format, rows, in, containers);
+    visit_containers(format.values.bits, containers,
+                     [&](auto* values) { decode_groups(format, rows, in, values); });
+  }
+
+ private:
+  static constexpr std::int64_t chunk = 32;         // values handled at a time
+  static constexpr std::int64_t most_values = 256;  // of a group
+
+  template <class Value>
+  static void encode_groups(const StreamFormat& format, const StreamRows& rows, const Value* containers,
+                            BitWriter& out) {
     const bool zero = format.mode == TensorMode::coded_zero;
     const bool magnitudes = in_magnitudes(format);
     const int bits = format.values.bits;
-    std::uint16_t in_sign_magnitude[most_values];
+    Value in_sign_magnitude[most_values];
     visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
-      const std::uint16_t* values = containers + first;
+      const Value* values = containers + first;
       const std::uint32_t deciding =
           magnitudes ? magnitudes_or(format.values, values, count) : folded_or(format.values, values, count);
       const int width =
@@ -84,9 +111,9 @@ class DpredCodec final : public Codec {
     });
   }
 
-  void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
-                   std::uint16_t* containers) const override {
-    if (format.mode == TensorMode::raw) return decode_raw(format, rows, in, containers);
+  template <class Value>
+  static void decode_groups(const StreamFormat& format, const StreamRows& rows, BitReader& in,
+                            Value* containers) {
     const bool zero = format.mode == TensorMode::coded_zero;
     const bool magnitudes = in_magnitudes(format);
     const int field = width_field(format.values.bits);
@@ -96,19 +123,16 @@ class DpredCodec final : public Codec {
     });
   }
 
- private:
-  static constexpr std::int64_t chunk = 32;         // values handled at a time
-  static constexpr std::int64_t most_values = 256;  // of a group
-
-  static std::uint32_t folded_or(const ValueFormat& format, const std::uint16_t* values, std::int64_t count) {
+  template <class Value>
+  static std::uint32_t folded_or(const ValueFormat& format, const Value* values, std::int64_t count) {
     std::uint32_t bits = 0;
     for (std::int64_t i = 0; i < count; ++i)
       bits |= folded(format.packed_value(values[i]));
     return bits;
   }
 
-  static std::uint32_t magnitudes_or(const ValueFormat& format, const std::uint16_t* values,
-                                     std::int64_t count) {
+  template <class Value>
+  static std::uint32_t magnitudes_or(const ValueFormat& format, const Value* values, std::int64_t count) {
     std::uint32_t bits = 0;
     for (std::int64_t i = 0; i < count; ++i)
       bits |= magnitude(format.packed_value(values[i]), format.bits);
@@ -116,36 +140,38 @@ class DpredCodec final : public Codec {
   }
 
   /// Zero, and only zero, becomes zero.
-  static void to_sign_magnitude(const ValueFormat& format, const std::uint16_t* values, std::int64_t count,
-                                int width, std::uint16_t* coded) {
+  template <class Value>
+  static void to_sign_magnitude(const ValueFormat& format, const Value* values, std::int64_t count, int width,
+                                Value* coded) {
     for (std::int64_t i = 0; i < count; ++i) {
       const std::int32_t value = format.packed_value(values[i]);
       const std::uint32_t sign = std::uint32_t{value < 0} << (width - 1);
-      coded[i] = static_cast<std::uint16_t>(magnitude(value, format.bits) | sign);
+      coded[i] = static_cast<Value>(magnitude(value, format.bits) | sign);
     }
   }
 
-  static void from_sign_magnitude(const ValueFormat& format, int width, std::int64_t count,
-                                  std::uint16_t* values) {
+  template <class Value>
+  static void from_sign_magnitude(const ValueFormat& format, int width, std::int64_t count, Value* values) {
     const std::uint32_t sign = 1u << (width - 1);
     for (std::int64_t i = 0; i < count; ++i) {
       if ((values[i] & sign) == 0) continue;
       const std::uint32_t size = values[i] ^ sign;
       const std::uint32_t lowest = 1u << (format.bits - 1);  // coded as the other zero
-      values[i] = static_cast<std::uint16_t>(size == 0 ? lowest : -size & format.mask());
+      values[i] = static_cast<Value>(size == 0 ? lowest : -size & format.mask());
     }
   }
 
-  static void put_values(const std::uint16_t* values, std::int64_t count, bool skip_zeros, int width,
+  template <class Value>
+  static void put_values(const Value* values, std::int64_t count, bool skip_zeros, int width,
                          BitWriter& out) {
     const std::uint32_t mask = (1u << width) - 1;
     for (std::int64_t at = 0; at < count; at += chunk) {
       const std::int64_t end = std::min(at + chunk, count);
-      std::uint16_t stored[chunk];
+      Value stored[chunk];
       std::int64_t n = 0;
       for (std::int64_t i = at; i < end; ++i) {
         // A zero is overwritten, not jumped over: zeros come in no order that could be predicted.
-        stored[n] = static_cast<std::uint16_t>(values[i] & mask);
+        stored[n] = static_cast<Value>(values[i] & mask);
         n += !skip_zeros || values[i] != 0;
       }
       out.put_all(stored, n, width);
@@ -153,8 +179,9 @@ class DpredCodec final : public Codec {
   }
 
   /// Gives container codes, but in sign and magnitude the values as they are coded. Returns their width.
+  template <class Value>
   static int decode_group(const StreamFormat& format, bool zero, int field, std::int64_t count, BitReader& in,
-                          std::uint16_t* values) {
+                          Value* values) {
     if (!in.has(static_cast<std::size_t>(field + (zero ? count : 0)))) {
       throw StreamError("the stream ends inside a group's header", in.position());
     }
@@ -174,7 +201,7 @@ class DpredCodec final : public Codec {
       if (zero && value < static_cast<std::uint32_t>(stored)) {
         throw StreamError("a value marked non-zero is zero", in.position());
       }
-      values[i] = static_cast<std::uint16_t>(value);
+      values[i] = static_cast<Value>(value);
     }
     return width;
   }

@@ -19,7 +19,8 @@ void visit_groups(const StreamRows& rows, Visit&& visit) {
 }
 
 /// Appends a zero vector: a bit a value, 1 where it isn't zero.
-inline void put_zero_vector(const std::uint16_t* values, std::int64_t count, BitWriter& out) {
+template <class Value>
+void put_zero_vector(const Value* values, std::int64_t count, BitWriter& out) {
   constexpr std::int64_t chunk = 32;  // bits of one put
   for (std::int64_t at = 0; at < count; at += chunk) {
     const int some = static_cast<int>(std::min(chunk, count - at));
@@ -32,7 +33,8 @@ inline void put_zero_vector(const std::uint16_t* values, std::int64_t count, Bit
 
 /// Reads a zero vector: sets each value to its bit, and returns how many are 1. The caller has checked
 /// has(count).
-inline std::int64_t get_zero_vector(std::int64_t count, BitReader& in, std::uint16_t* values) {
+template <class Value>
+std::int64_t get_zero_vector(std::int64_t count, BitReader& in, Value* values) {
   constexpr std::int64_t chunk = 32;  // bits of one get
   std::int64_t ones = 0;
   for (std::int64_t at = 0; at < count; at += chunk) {

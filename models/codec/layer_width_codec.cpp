@@ -1,8 +1,10 @@
 // One width for a whole tensor: what a profile of a layer's precision saves without any hardware that looks
 // at values. Format: docs/contracts.md, "The layer-width stream".
 #include <algorithm>
+#include <type_traits>
 #include <utility>
 
+#include "models/codec/containers.h"
 #include "models/codec/raw_rows.h"
 #include "models/codec/registry.h"
 
@@ -25,16 +27,23 @@ class LayerWidthCodec final : public Codec {
                                                                           : std::move(raw));
   }
 
-  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+  std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const override {
+    if (format.mode == TensorMode::raw) return raw_bits(format, rows);
+    return static_cast<std::uint64_t>(rows.values()) * format.width;
+  }
+
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                    BitWriter& out) const override {
     if (format.mode == TensorMode::raw) return encode_raw(format, rows, containers, out);
     const std::uint32_t mask = (1u << format.width) - 1;
-    for (std::int64_t i = 0; i < rows.values(); ++i)
-      out.put(containers[i] & mask, format.width);
+    visit_containers(format.values.bits, containers, [&](const auto* values) {
+      for (std::int64_t i = 0; i < rows.values(); ++i)
+        out.put(values[i] & mask, format.width);
+    });
   }
 
   void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
-                   std::uint16_t* containers) const override {
+                   std::uint8_t* containers) const override {
     if (format.mode == TensorMode::raw) return decode_raw(format, rows, in, containers);
     const int width = format.width;
     if (width < 1 || width > format.values.bits) {
@@ -46,8 +55,11 @@ class LayerWidthCodec final : public Codec {
     }
     const std::uint32_t mask = format.values.mask();
     const std::uint32_t sign = format.values.is_signed ? 1u << (width - 1) : 0;
-    for (std::int64_t i = 0; i < values; ++i)
-      containers[i] = static_cast<std::uint16_t>(((in.get(width) ^ sign) - sign) & mask);
+    visit_containers(format.values.bits, containers, [&](auto* to) {
+      using Value = std::remove_pointer_t<decltype(to)>;
+      for (std::int64_t i = 0; i < values; ++i)
+        to[i] = static_cast<Value>(((in.get(width) ^ sign) - sign) & mask);
+    });
   }
 };
 

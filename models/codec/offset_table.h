@@ -1,4 +1,5 @@
-// The offset table of a stream as it lies in memory: 32-bit little-endian byte offsets, one a block.
+// The offset table of a stream as it lies in memory: the codec's header, if it has one, then 32-bit
+// little-endian byte offsets, one a block.
 #pragma once
 
 #include <cstdint>
@@ -6,9 +7,10 @@
 
 namespace dpred {
 
-inline std::vector<std::uint8_t> offset_table_bytes(const std::vector<std::uint32_t>& offsets) {
-  std::vector<std::uint8_t> bytes;
-  bytes.reserve(4 * offsets.size());
+inline std::vector<std::uint8_t> offset_table_bytes(const std::vector<std::uint8_t>& header,
+                                                    const std::vector<std::uint32_t>& offsets) {
+  std::vector<std::uint8_t> bytes(header);
+  bytes.reserve(header.size() + 4 * offsets.size());
   for (const std::uint32_t offset : offsets) {
     for (int i = 0; i < 4; ++i)
       bytes.push_back(static_cast<std::uint8_t>(offset >> (8 * i)));
@@ -16,7 +18,7 @@ inline std::vector<std::uint8_t> offset_table_bytes(const std::vector<std::uint3
   return bytes;
 }
 
-/// `entries` offsets from 4 * entries bytes.
+/// `entries` offsets from the 4 * entries bytes behind the header.
 inline std::vector<std::uint32_t> offsets_from_table(const std::uint8_t* bytes, std::size_t entries) {
   std::vector<std::uint32_t> offsets;
   offsets.reserve(entries);

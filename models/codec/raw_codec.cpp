@@ -18,20 +18,19 @@ StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values) {
   return plan_one_width(layout, {TensorMode::raw, values}, values.bits);
 }
 
-void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
-                BitWriter& out) {
-  out.put_all(containers, rows.values(), format.values.bits);
+std::uint64_t raw_bits(const StreamFormat& format, const StreamRows& rows) {
+  return static_cast<std::uint64_t>(rows.values()) * format.values.bits;
 }
 
-void decode_raw(const StreamFormat& format, const StreamRows& rows, BitReader& in,
-                std::uint16_t* containers) {
-  const int bits = format.values.bits;
-  const std::int64_t values = rows.values();
-  if (!in.has(static_cast<std::size_t>(values) * static_cast<std::size_t>(bits))) {
-    throw StreamError("a raw stream ends early", in.position());
-  }
-  for (std::int64_t i = 0; i < values; ++i)
-    containers[i] = static_cast<std::uint16_t>(in.get(bits));
+void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
+                BitWriter& out) {
+  out.put_bytes(containers, raw_bits(format, rows) / 8);
+}
+
+void decode_raw(const StreamFormat& format, const StreamRows& rows, BitReader& in, std::uint8_t* containers) {
+  const std::uint64_t bits = raw_bits(format, rows);
+  if (!in.has(bits)) throw StreamError("a raw stream ends early", in.position());
+  in.get_bytes(containers, bits / 8);
 }
 
 namespace {
@@ -40,12 +39,15 @@ class RawCodec final : public Codec {
  public:
   std::string_view name() const override { return "raw"; }
   StreamPlan plan(const CodecInput& input) const override { return plan_raw(input.layout, input.values); }
-  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+  std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const override {
+    return raw_bits(format, rows);
+  }
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                    BitWriter& out) const override {
     encode_raw(format, rows, containers, out);
   }
   void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
-                   std::uint16_t* containers) const override {
+                   std::uint8_t* containers) const override {
     decode_raw(format, rows, in, containers);
   }
 };

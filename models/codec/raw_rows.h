@@ -9,8 +9,9 @@ namespace dpred {
 StreamPlan plan_one_width(const StreamLayout& layout, const StreamFormat& format, int width);
 
 StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values);
-void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+std::uint64_t raw_bits(const StreamFormat& format, const StreamRows& rows);
+void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                 BitWriter& out);
-void decode_raw(const StreamFormat& format, const StreamRows& rows, BitReader& in, std::uint16_t* containers);
+void decode_raw(const StreamFormat& format, const StreamRows& rows, BitReader& in, std::uint8_t* containers);
 
 }  // namespace dpred

@@ -21,15 +21,16 @@ StreamDirectory::StreamDirectory(const StreamLayout& layout, const StreamPlan& p
 /// Calls visit(ByteRange) for the part of each block, in order of rows.
 template <class Visit>
 void StreamDirectory::visit_bytes(RowRange rows, Visit&& visit) const {
+  const bool whole = plan_->whole_blocks();
   const auto row_bits = [&](std::int64_t row) { return plan_->row_bits[static_cast<std::size_t>(row)]; };
   for (std::int64_t row = rows.begin; row < rows.end;) {
     const auto index = static_cast<std::size_t>(layout_->block_of_row(row));
     const StreamBlock& block = layout_->blocks()[index];
     const std::int64_t block_end = block.first_row + block.rows;
     const std::int64_t end = std::min(rows.end, block_end);
-    const std::uint64_t first_byte = offsets_[index] + row_bits(row) / 8;
-    const std::uint64_t end_byte = end == block_end ? offsets_[index] + plan_->block_bytes[index]
-                                                    : offsets_[index] + (row_bits(end) + 7) / 8;
+    const std::uint64_t first_byte = offsets_[index] + (whole ? 0 : row_bits(row) / 8);
+    const std::uint64_t end_byte = whole || end == block_end ? offsets_[index] + plan_->block_bytes[index]
+                                                             : offsets_[index] + (row_bits(end) + 7) / 8;
     visit(ByteRange{first_byte, end_byte, {row, end}});
     row = end;
   }

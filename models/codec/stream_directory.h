@@ -15,7 +15,8 @@ struct RowRange {
 };
 
 /// Bytes [begin, end) of a stream that hold whole rows. The first row may start, and the last one end, inside
-/// a block: decoding resumes at the bit position that was kept.
+/// a block: decoding resumes at the bit position that was kept. Where a plan is for whole blocks, the bytes
+/// are those of all blocks that these rows touch.
 struct ByteRange {
   std::uint64_t begin = 0, end = 0;
   RowRange rows;

@@ -110,35 +110,42 @@ void StreamLayout::walk(std::int64_t first_row, std::int64_t rows, Visit&& visit
 }
 
 void StreamLayout::gather(const Tensor& tensor, const ValueFormat& format, std::int64_t first_row,
-                          std::int64_t rows, std::uint16_t* containers) const {
-  tensor.visit([&](const auto* codes) {
+                          std::int64_t rows, std::uint8_t* containers) const {
+  const auto copy = [&](const auto* codes, auto* to) {
+    using Stored = std::remove_pointer_t<decltype(to)>;
+    const auto zero_point = static_cast<Stored>(format.zero_point);
     walk(first_row, rows,
          [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
              std::int64_t count) {
-           for (std::int64_t i = 0; i < count; ++i) {
-             containers[out + i * out_stride] = format.container(codes[in + i * in_stride]);
-           }
-         });
-  });
-}
-
-void StreamLayout::scatter(const std::uint16_t* containers, const ValueFormat& format, std::int64_t first_row,
-                           std::int64_t rows, Tensor& tensor) const {
-  // The code modulo 2^B is what is stored, for signed and unsigned types alike.
-  const auto store = [&](auto* codes) {
-    using Stored = std::remove_pointer_t<decltype(codes)>;
-    walk(first_row, rows,
-         [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
-             std::int64_t count) {
-           for (std::int64_t i = 0; i < count; ++i) {
-             codes[in + i * in_stride] = static_cast<Stored>(format.code(containers[out + i * out_stride]));
-           }
+           for (std::int64_t i = 0; i < count; ++i)
+             to[out + i * out_stride] = static_cast<Stored>(codes[in + i * in_stride] - zero_point);
          });
   };
-  if (bytes_of(tensor.dtype) == 1) {
-    store(tensor.data.data());
+  if (format.bits == 8) {
+    copy(tensor.data.data(), containers);
   } else {
-    store(reinterpret_cast<std::uint16_t*>(tensor.data.data()));
+    copy(reinterpret_cast<const std::uint16_t*>(tensor.data.data()),
+         reinterpret_cast<std::uint16_t*>(containers));
+  }
+}
+
+void StreamLayout::scatter(const std::uint8_t* containers, const ValueFormat& format, std::int64_t first_row,
+                           std::int64_t rows, Tensor& tensor) const {
+  const auto copy = [&](const auto* from, auto* codes) {
+    using Stored = std::remove_pointer_t<decltype(codes)>;
+    const auto zero_point = static_cast<Stored>(format.zero_point);
+    walk(first_row, rows,
+         [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
+             std::int64_t count) {
+           for (std::int64_t i = 0; i < count; ++i)
+             codes[in + i * in_stride] = static_cast<Stored>(from[out + i * out_stride] + zero_point);
+         });
+  };
+  if (format.bits == 8) {
+    copy(containers, tensor.data.data());
+  } else {
+    copy(reinterpret_cast<const std::uint16_t*>(containers),
+         reinterpret_cast<std::uint16_t*>(tensor.data.data()));
   }
 }
 

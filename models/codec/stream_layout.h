@@ -73,11 +73,12 @@ class StreamLayout {
   std::int64_t first_group(std::int64_t row) const;
   std::int64_t groups() const;
 
-  /// Writes the container codes of `rows` rows from `first_row` on, all of one section, in stream order.
+  /// Writes the container codes of `rows` rows from `first_row` on, all of one section, in stream order: B /
+  /// 8 bytes each, little-endian; 16-bit ones to an address that is a multiple of 2.
   void gather(const Tensor& tensor, const ValueFormat& format, std::int64_t first_row, std::int64_t rows,
-              std::uint16_t* containers) const;
+              std::uint8_t* containers) const;
   /// The inverse: stores the codes of such rows in the tensor's own order.
-  void scatter(const std::uint16_t* containers, const ValueFormat& format, std::int64_t first_row,
+  void scatter(const std::uint8_t* containers, const ValueFormat& format, std::int64_t first_row,
                std::int64_t rows, Tensor& tensor) const;
 
  private:

@@ -1,5 +1,6 @@
 // Zero value compression: a bit a value and whole values where it is 1, as in DMA engines (Rhu et al., HPCA
 // 2018), but a bitmap a group instead of a bitmap for 32 words. Format: docs/contracts.md, "The zvc stream".
+#include "models/codec/containers.h"
 #include "models/codec/groups.h"
 #include "models/codec/registry.h"
 
@@ -29,31 +30,40 @@ class ZvcCodec final : public Codec {
     return within_reach(builder.finish());
   }
 
-  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint16_t* containers,
+  std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const override {
+    return static_cast<std::uint64_t>(rows.values()) * (1 + format.values.bits);
+  }
+
+  void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                    BitWriter& out) const override {
-    visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
-      const std::uint16_t* values = containers + first;
-      put_zero_vector(values, count, out);
-      std::uint16_t stored[largest_group];
-      std::int64_t n = 0;
-      for (std::int64_t i = 0; i < count; ++i) {
-        // A zero is overwritten, not jumped over: zeros come in no order that could be predicted.
-        stored[n] = values[i];
-        n += values[i] != 0;
-      }
-      out.put_all(stored, n, format.values.bits);
+    visit_containers(format.values.bits, containers, [&](const auto* all) {
+      visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
+        const auto* values = all + first;
+        put_zero_vector(values, count, out);
+        std::uint16_t stored[largest_group];
+        std::int64_t n = 0;
+        for (std::int64_t i = 0; i < count; ++i) {
+          // A zero is overwritten, not jumped over: zeros come in no order that could be predicted.
+          stored[n] = values[i];
+          n += values[i] != 0;
+        }
+        out.put_all(stored, n, format.values.bits);
+      });
     });
   }
 
   void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
-                   std::uint16_t* containers) const override {
-    visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
-      decode_group(format.values.bits, count, in, containers + first);
+                   std::uint8_t* containers) const override {
+    visit_containers(format.values.bits, containers, [&](auto* values) {
+      visit_groups(rows, [&](std::int64_t first, std::int64_t count) {
+        decode_group(format.values.bits, count, in, values + first);
+      });
     });
   }
 
  private:
-  static void decode_group(int bits, std::int64_t count, BitReader& in, std::uint16_t* values) {
+  template <class Value>
+  static void decode_group(int bits, std::int64_t count, BitReader& in, Value* values) {
     if (!in.has(static_cast<std::size_t>(count))) {
       throw StreamError("the stream ends inside a group's bitmap", in.position());
     }
@@ -63,8 +73,8 @@ class ZvcCodec final : public Codec {
     }
     for (std::int64_t i = 0; i < count; ++i) {
       // A zero is read as no bits, not jumped over.
-      const std::uint16_t is_stored = values[i];
-      values[i] = static_cast<std::uint16_t>(in.get(bits * is_stored));
+      const Value is_stored = values[i];
+      values[i] = static_cast<Value>(in.get(bits * is_stored));
       if (values[i] < is_stored) throw StreamError("a value marked non-zero is zero", in.position());
     }
   }

@@ -4,6 +4,7 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "models/codec/offset_table.h"
 #include "workloads/divide_up.h"
@@ -14,6 +15,22 @@ namespace {
 
 std::int64_t groups_of(const StreamLayout& layout, RowRange rows) {
   return rows.rows() * layout.section_of_row(rows.begin).groups_per_row(layout.options().group);
+}
+
+RowRange rows_of(const StreamBlock& block) {
+  return {block.first_row, block.first_row + block.rows};
+}
+
+/// Groups that are decoded for these rows: those of whole blocks where decoding can't begin inside one.
+std::int64_t decoded_groups(const StreamDirectory& stream, RowRange rows) {
+  const StreamLayout& layout = stream.layout();
+  if (stream.plan().whole_blocks()) {
+    const auto block_of = [&](std::int64_t row) {
+      return layout.blocks()[static_cast<std::size_t>(layout.block_of_row(row))];
+    };
+    rows = {rows_of(block_of(rows.begin)).begin, rows_of(block_of(rows.end - 1)).end};
+  }
+  return groups_of(layout, rows);
 }
 
 }  // namespace
@@ -107,8 +124,14 @@ sc_core::sc_time CompressionEngine::fetch_table(Operand operand) {
 }
 
 void CompressionEngine::check_table(const Source& from, const std::uint8_t* bytes) const {
-  const std::vector<std::uint32_t> table =
-      offsets_from_table(bytes, from.stream.directory->plan().block_bytes.size());
+  const StreamPlan& plan = from.stream.directory->plan();
+  const std::vector<std::uint8_t>& header = plan.format.header;
+  if (!std::equal(header.begin(), header.end(), bytes)) {
+    throw StreamError("offset table at address " + std::to_string(from.stream.table_address) +
+                          ": the header in front of it is not the stream's",
+                      0);
+  }
+  const std::vector<std::uint32_t> table = offsets_from_table(bytes + header.size(), plan.block_bytes.size());
   for (std::size_t block = 0; block < table.size(); ++block) {
     if (table[block] == from.stream.directory->block_offset(static_cast<std::int64_t>(block))) continue;
     throw StreamError("offset table at address " + std::to_string(from.stream.table_address) + ", block " +
@@ -142,7 +165,7 @@ FetchTimes CompressionEngine::fetch(Operand operand, const std::vector<RowRange>
       times.at_engine = std::max(times.at_engine, there);
       if (coded && config_.decoders != 0 && !layer_.ideal_codec) {
         const std::uint64_t cycles =
-            divide_up(static_cast<std::uint64_t>(groups_of(layout, range.rows)), config_.decoders);
+            divide_up(static_cast<std::uint64_t>(decoded_groups(directory, range.rows)), config_.decoders);
         from.decoder_free = std::max(from.decoder_free, start) + clock_.time_of(cycles);
       }
       times.in_buffer = std::max({times.in_buffer, times.at_engine, from.decoder_free});
@@ -167,24 +190,41 @@ void CompressionEngine::decode(const Source& from, const ByteRange& range, const
   const StreamLayout& layout = directory.layout();
   const StreamPlan& plan = directory.plan();
   const std::size_t size = static_cast<std::size_t>(range.end - first_byte);
-  for (std::int64_t row = range.rows.begin; row < range.rows.end; ++row) {
+  for (std::int64_t row = range.rows.begin; row < range.rows.end;) {
     const std::int64_t block = layout.block_of_row(row);
+    const RowRange in_block = rows_of(layout.blocks()[static_cast<std::size_t>(block)]);
+    const RowRange wanted{row, std::min(in_block.end, range.rows.end)};
     const std::size_t block_begin = static_cast<std::size_t>(directory.block_offset(block) - first_byte) * 8;
-    const auto position_of = [&](std::int64_t r) {
-      return block_begin + static_cast<std::size_t>(plan.row_bits[static_cast<std::size_t>(r)]);
-    };
-    const StreamSection& section = layout.section_of_row(row);
+    const std::size_t row_bytes =
+        static_cast<std::size_t>(layout.row_values(row)) * plan.format.container_bytes();
     const std::size_t at = containers_.size();
-    containers_.resize(at + static_cast<std::size_t>(section.row_values));
-    BitReader bits(bytes, size, position_of(row));
+    containers_.resize(at + static_cast<std::size_t>(wanted.rows()) * row_bytes);
+    std::uint8_t* to = containers_.data() + at;
+    const auto decode_rows = [&](RowRange rows, BitReader& bits, std::uint8_t* containers) {
+      from.stream.codec->decode_rows(
+          plan.format, {layout.section_of_row(row), rows.rows(), layout.options().group}, bits, containers);
+      if (rows.end == in_block.end) check_padding(bits);
+    };
     try {
-      from.stream.codec->decode_rows(plan.format, {section, 1, layout.options().group}, bits,
-                                     containers_.data() + at);
-      const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
-      if (row + 1 == rows.first_row + rows.rows) {
-        check_padding(bits);
-      } else if (bits.position() != position_of(row + 1)) {
-        throw StreamError("a row does not end where the next one starts", bits.position());
+      if (plan.whole_blocks()) {
+        block_containers_.resize(static_cast<std::size_t>(in_block.rows()) * row_bytes);
+        BitReader bits(bytes, size, block_begin);
+        decode_rows(in_block, bits, block_containers_.data());
+        const std::uint8_t* first =
+            block_containers_.data() + static_cast<std::size_t>(wanted.begin - in_block.begin) * row_bytes;
+        std::copy_n(first, static_cast<std::size_t>(wanted.rows()) * row_bytes, to);
+        row = wanted.end;
+        continue;
+      }
+      for (; row < wanted.end; ++row, to += row_bytes) {
+        const auto position_of = [&](std::int64_t r) {
+          return block_begin + static_cast<std::size_t>(plan.row_bits[static_cast<std::size_t>(r)]);
+        };
+        BitReader bits(bytes, size, position_of(row));
+        decode_rows({row, row + 1}, bits, to);
+        if (row + 1 < in_block.end && bits.position() != position_of(row + 1)) {
+          throw StreamError("a row does not end where the next one starts", bits.position());
+        }
       }
     } catch (const StreamError& error) {
       throw error.within("stream at address " + std::to_string(from.stream.address) + ", block " +
@@ -199,11 +239,16 @@ void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
                                     std::uint64_t buffer_address) {
   if (fill_staging_.empty()) return;
   if (!layer_.elided) {
-    std::uint8_t* out = fill_staging_.data();
-    for (const std::uint16_t container : containers_) {
-      const std::int32_t code = format.code(container);
-      *out++ = static_cast<std::uint8_t>(code);
-      if (format.bits == 16) *out++ = static_cast<std::uint8_t>(code >> 8);
+    const auto add_zero_point = [&](const auto* from, auto* to) {
+      using Value = std::remove_pointer_t<decltype(to)>;
+      for (std::size_t i = 0; i < fill_staging_.size() / sizeof(Value); ++i)
+        to[i] = static_cast<Value>(from[i] + static_cast<Value>(format.zero_point));
+    };
+    if (format.bits == 8) {
+      add_zero_point(containers_.data(), fill_staging_.data());
+    } else {
+      add_zero_point(reinterpret_cast<const std::uint16_t*>(containers_.data()),
+                     reinterpret_cast<std::uint16_t*>(fill_staging_.data()));
     }
   }
   auto& buffer = operand == Operand::activation ? activation_buffer : weight_buffer;
@@ -272,15 +317,18 @@ void CompressionEngine::take_in(const JobResults& results) {
       const std::int64_t before = std::max<std::int64_t>(section.first_channel - results.channel_begin, 0);
       const std::int64_t first = (before + results.channel_step - 1) / results.channel_step;
       if (results.channel_begin + first * results.channel_step >= end) continue;
-      std::vector<std::uint16_t>& values = output_.rows[section.first_row + row];
-      values.resize(static_cast<std::size_t>(section.row_values));
+      std::vector<std::uint8_t>& values = output_.rows[section.first_row + row];
+      values.resize(static_cast<std::size_t>(section.row_values) * code_bytes);
       for (std::int64_t x = 0; x < width; ++x) {
         const std::uint8_t* code = in + static_cast<std::size_t>(x * channels + first) * code_bytes;
         const std::int64_t position = x * section.channels - section.first_channel;
         for (std::int64_t c = results.channel_begin + first * results.channel_step; c < end;
              c += results.channel_step, code += code_bytes) {
-          values[static_cast<std::size_t>(position + c)] =
+          std::uint8_t* to = values.data() + static_cast<std::size_t>(position + c) * code_bytes;
+          const std::uint16_t container =
               format.container(code_bytes == 2 ? code[0] | code[1] << 8 : code[0]);
+          to[0] = static_cast<std::uint8_t>(container);
+          if (code_bytes == 2) to[1] = static_cast<std::uint8_t>(container >> 8);
         }
       }
     }
@@ -297,7 +345,7 @@ void CompressionEngine::encode(std::int64_t block) {
   if (layer_.elided) {
     bytes.resize(plan.block_bytes[static_cast<std::size_t>(block)]);
   } else {
-    std::vector<std::uint16_t> containers;
+    std::vector<std::uint8_t> containers;
     for (std::int64_t row = rows.first_row; row < rows.first_row + rows.rows; ++row) {
       const auto at = output_.rows.find(row);
       if (at == output_.rows.end())
@@ -374,7 +422,7 @@ sc_core::sc_time CompressionEngine::finish_output() {
   const std::uint64_t table_bytes = output_.stream.directory->plan().table_bytes();
   sc_core::sc_time done = std::max(output_.last_write, sc_core::sc_time_stamp());
   if (table_bytes > 0) {
-    write_staging_ = offset_table_bytes(output_.table);
+    write_staging_ = offset_table_bytes(output_.stream.directory->plan().format.header, output_.table);
     write_staging_.resize(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end));
     traffic_.output_write_bytes += write_staging_.size();
     done = std::max(done, access(writes_, tlm::TLM_WRITE_COMMAND, output_.stream.table_address,

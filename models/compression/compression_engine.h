@@ -79,10 +79,10 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   struct Sink {
     EngineStream stream;
     std::vector<std::uint32_t> table;
-    std::map<std::int64_t, std::vector<std::uint16_t>> rows;  ///< rows of blocks that are not complete
-    std::map<std::uint64_t, PartialBurst> partial;            ///< by their place in the stream
-    std::vector<ReadyBursts> ready;                           ///< encoded, not yet written
-    std::uint64_t offset = 0;                                 ///< end of the block that was encoded last
+    std::map<std::int64_t, std::vector<std::uint8_t>> rows;  ///< rows of blocks that are not complete
+    std::map<std::uint64_t, PartialBurst> partial;           ///< by their place in the stream
+    std::vector<ReadyBursts> ready;                          ///< encoded, not yet written
+    std::uint64_t offset = 0;                                ///< end of the block that was encoded last
     sc_core::sc_time encoder_free;
     sc_core::sc_time last_write;
   };
@@ -113,7 +113,8 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   std::vector<std::uint8_t> bias_bytes_;  ///< that have been fetched, from the first filter's on
   Sink output_;
   std::vector<std::uint8_t> control_staging_, read_staging_, write_staging_, fill_staging_, drain_staging_;
-  std::vector<std::uint16_t> containers_;  ///< of the fetch that is being decoded
+  std::vector<std::uint8_t> containers_;        ///< of the fetch that is being decoded
+  std::vector<std::uint8_t> block_containers_;  ///< of a block that can only be decoded whole
 };
 
 }  // namespace dpred

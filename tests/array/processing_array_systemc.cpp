@@ -9,6 +9,7 @@
 #include "models/buffer/on_chip_buffer.h"
 #include "tests/platform/random_layers.h"
 #include "tests/platform/recording_memory.h"
+#include "tests/support/containers.h"
 #include "tests/support/fresh_simulation.h"
 #include "workloads/error.h"
 
@@ -74,9 +75,7 @@ struct Case {
                           const RowRange& rows) {
     ByteVector bytes;
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      std::vector<std::uint16_t> containers(static_cast<std::size_t>(layout.row_values(row)));
-      layout.gather(tensor, format, row, 1, containers.data());
-      for (const std::uint16_t container : containers) {
+      for (const std::uint16_t container : row_containers(layout, tensor, format, row)) {
         const std::int32_t code = format.code(container);
         bytes.push_back(static_cast<std::uint8_t>(code));
         if (format.bits == 16) bytes.push_back(static_cast<std::uint8_t>(code >> 8));

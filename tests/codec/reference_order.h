@@ -167,7 +167,7 @@ inline Encoded encode_case(const Codec& codec, const Case& c, const CodecOptions
   const ValueFormat format = profile_of(c.tensor).format;
   StreamLayout layout(c.role, c.tensor.shape, c.options);
   const WidthMap widths = WidthMap::of(c.tensor, format, layout, codec.sign_form(options));
-  StreamPlan plan = codec.plan({layout, format, widths, options});
+  StreamPlan plan = codec.plan({layout, format, widths, options, &c.tensor});
   EncodedTensor stream = encode(codec, layout, plan, c.tensor);
   return {std::move(layout), std::move(plan), std::move(stream)};
 }

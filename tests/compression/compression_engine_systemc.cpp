@@ -9,6 +9,7 @@
 #include "tests/platform/naive_streams.h"
 #include "tests/platform/random_layers.h"
 #include "tests/platform/recording_memory.h"
+#include "tests/support/containers.h"
 #include "tests/support/fresh_simulation.h"
 
 using namespace dpred;
@@ -52,9 +53,7 @@ struct Stream {
   ByteVector codes(std::int64_t begin, std::int64_t end) const {
     ByteVector bytes;
     for (std::int64_t row = begin; row < end; ++row) {
-      std::vector<std::uint16_t> containers(static_cast<std::size_t>(layout.row_values(row)));
-      layout.gather(tensor, profile.format, row, 1, containers.data());
-      for (const std::uint16_t container : containers) {
+      for (const std::uint16_t container : row_containers(layout, tensor, profile.format, row)) {
         const std::int32_t code = profile.format.code(container);
         bytes.push_back(static_cast<std::uint8_t>(code));
         if (profile.format.bits == 16) bytes.push_back(static_cast<std::uint8_t>(code >> 8));

@@ -190,7 +190,7 @@ TEST_CASE(
       const TensorStream& stream = *stored->stream;
       const ByteVector table_bytes = bench.memory->load(stored->table_address, stream.coded.table_bytes());
       std::vector<std::uint32_t> table;
-      for (std::size_t i = 0; i < table_bytes.size(); i += 4) {
+      for (std::size_t i = stream.coded.format.header.size(); i < table_bytes.size(); i += 4) {
         table.push_back(table_bytes[i] | std::uint32_t{table_bytes[i + 1]} << 8 |
                         std::uint32_t{table_bytes[i + 2]} << 16 | std::uint32_t{table_bytes[i + 3]} << 24);
       }

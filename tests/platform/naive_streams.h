@@ -19,7 +19,7 @@ inline StreamPlan plan_of(const Codec& codec, const StreamLayout& layout, const 
   const WidthMap widths = WidthMap::of(tensor, format, layout);
   CodecOptions options;
   options.zero_vector = zero_vector;
-  return codec.plan({layout, format, widths, options});
+  return codec.plan({layout, format, widths, options, &tensor});
 }
 
 /// Bytes [first, second).
@@ -48,6 +48,9 @@ class NaiveStream {
                       layout_.blocks()[static_cast<std::size_t>(block)].rows)
       ++block;
     const StreamBlock& b = layout_.blocks()[static_cast<std::size_t>(block)];
+    if (plan_.row_bits.empty()) {  // the bytes of the whole block
+      return {offset_.at(block), offset_.at(block) + plan_.block_bytes[static_cast<std::size_t>(block)]};
+    }
     const std::uint64_t first_bit = plan_.row_bits[static_cast<std::size_t>(row)];
     const std::uint64_t end_bit = row + 1 < b.first_row + b.rows
                                       ? plan_.row_bits[static_cast<std::size_t>(row + 1)]
