@@ -44,6 +44,25 @@ class BitWriter {
     flush();
     bytes_.insert(bytes_.end(), bytes, bytes + count);
   }
+  /// For code that packs many fields by itself: a place for them, and the bits that await a whole byte there.
+  struct Room {
+    std::uint8_t* bytes;    ///< where the pending bits belong
+    std::uint64_t pending;  ///< the lowest `used` are bits, the others zero
+    unsigned used;          ///< 0..7
+  };
+  /// Room for `count` bytes, to be given back by close() before anything else is written.
+  Room open(std::size_t count) {
+    flush();
+    const std::size_t size = bytes_.size();
+    bytes_.resize(size + count);
+    return {bytes_.data() + size, pending_, used_};
+  }
+  /// `end` is the room behind what was packed.
+  void close(const Room& end) {
+    bytes_.resize(static_cast<std::size_t>(end.bytes - bytes_.data()));
+    pending_ = end.pending;
+    used_ = end.used;
+  }
   /// Zero-pads to a byte.
   void align() {
     if (used_ > 0) staging_[staged_++] = static_cast<std::uint8_t>(pending_);
@@ -75,6 +94,9 @@ class BitReader {
   std::size_t position() const { return position_; }  ///< in bits from the start of the range
   std::size_t left() const { return end_ - position_; }
   bool has(std::size_t count) const { return count <= left(); }
+  const std::uint8_t* bytes() const { return bytes_; }
+  /// Goes on at a position that is not behind the end.
+  void seek(std::size_t position) { position_ = position; }
 
   /// The next `count` bits, 0..32. The caller has checked has(count).
   std::uint32_t get(int count) {

@@ -24,7 +24,7 @@ StreamPlan plan_blocks(const CodecInput& input, StreamFormat format, Measure&& m
   std::vector<std::uint8_t> containers;
   for (std::size_t b = 0; b < layout.blocks().size(); ++b) {
     const StreamBlock& block = layout.blocks()[b];
-    const StreamRows rows{layout.section_of_row(block.first_row), block.rows, layout.options().group};
+    const StreamRows rows{layout.section_of(block), block.rows, layout.options().group};
     containers.resize(static_cast<std::size_t>(rows.values()) * format.container_bytes());
     layout.gather(*input.tensor, format.values, block.first_row, block.rows, containers.data());
     const BlockBits bits = measure(rows, containers.data());

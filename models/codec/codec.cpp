@@ -83,7 +83,7 @@ StreamPlan StreamPlanBuilder::finish() {
 void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                   std::int64_t block, const std::uint8_t* containers, std::vector<std::uint8_t>& out) {
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
-  const StreamSection& section = layout.section_of_row(rows.first_row);
+  const StreamSection& section = layout.section_of(rows);
   BitWriter bits(out);
   codec.encode_rows(format, {section, rows.rows, layout.options().group}, containers, bits);
   bits.align();
@@ -92,7 +92,7 @@ void encode_block(const Codec& codec, const StreamLayout& layout, const StreamFo
 std::uint64_t most_block_bytes(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                                std::int64_t block) {
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
-  const StreamSection& section = layout.section_of_row(rows.first_row);
+  const StreamSection& section = layout.section_of(rows);
   return (codec.most_bits(format, {section, rows.rows, layout.options().group}) + 7) / 8;
 }
 
@@ -123,7 +123,7 @@ std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const S
                          std::int64_t block, const std::uint8_t* bytes, std::size_t size,
                          std::uint8_t* containers) {
   const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
-  const StreamSection& section = layout.section_of_row(rows.first_row);
+  const StreamSection& section = layout.section_of(rows);
   BitReader bits(bytes, size);
   codec.decode_rows(format, {section, rows.rows, layout.options().group}, bits, containers);
   check_padding(bits);

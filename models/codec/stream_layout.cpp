@@ -42,10 +42,11 @@ StreamLayout::StreamLayout(StreamRole role, const Shape& shape, const StreamOpti
     taps.run = outer;
     sections_.push_back(taps);
   }
-  for (StreamSection& section : sections_) {
+  for (std::size_t s = 0; s < sections_.size(); ++s) {
+    StreamSection& section = sections_[s];
     section.first_block = static_cast<std::int64_t>(blocks_.size());
     for (std::int64_t row = 0; row < section.rows; row += section.rows_per_block) {
-      blocks_.push_back({section.first_row + row, std::min(section.rows_per_block, section.rows - row)});
+      blocks_.push_back({section.first_row + row, std::min(section.rows_per_block, section.rows - row), s});
     }
   }
 }
@@ -62,7 +63,7 @@ std::int64_t StreamLayout::block_of_row(std::int64_t row) const {
 
 std::int64_t StreamLayout::block_values(std::int64_t block) const {
   const StreamBlock& b = blocks_[static_cast<std::size_t>(block)];
-  return b.rows * row_values(b.first_row);
+  return b.rows * section_of(b).row_values;
 }
 
 std::int64_t StreamLayout::first_group(std::int64_t row) const {

@@ -29,6 +29,7 @@ struct StreamOptions {
 struct StreamBlock {
   std::int64_t first_row = 0;
   std::int64_t rows = 0;
+  std::size_t section = 0;  ///< number of the section that it lies in
 };
 
 /// Rows that have the same length and runs: an activation slice, or a whole weight tensor.
@@ -66,6 +67,7 @@ class StreamLayout {
   std::int64_t row_values(std::int64_t row) const { return section_of_row(row).row_values; }
 
   const std::vector<StreamBlock>& blocks() const { return blocks_; }
+  const StreamSection& section_of(const StreamBlock& block) const { return sections_[block.section]; }
   std::int64_t block_of_row(std::int64_t row) const;
   std::int64_t block_values(std::int64_t block) const;
 

@@ -27,6 +27,7 @@
 #include "models/codec/codec.h"
 #include "models/precision/brick_map.h"
 #include "platform/preparation.h"
+#include "tests/bench/codec_bench.h"
 #include "tests/bench/generated.h"
 #include "tests/bench/harness.h"
 #include "tests/bench/memory_bench.h"
@@ -233,8 +234,7 @@ constexpr const char* usage =
     "  --command DPRED  also time whole runs of this dpred program\n"
     "  --filter TEXT    only metrics whose names contain TEXT\n"
     "  --scale X        measure X times as long (default 1: about half a minute in total)\n"
-    "With the environment variable DPRED_TRACES set to a folder of trace sets, mobilenet_v1_075_int8 of it "
-    "too.\n";
+    "With the environment variable DPRED_TRACES set to a folder of trace sets, some of these too.\n";
 
 Options parse(const std::vector<std::string>& arguments) {
   std::map<std::string, std::string> values = {
@@ -273,6 +273,11 @@ void run(const Options& options) {
   npy(bench, sets[1]);
   for (const fs::path& set : sets)
     network(bench, set);
+  if (traces != nullptr && *traces != '\0') {
+    for (const char* name : {"mobilenet_v1_075_int8", "squeezenet_pruned_fix16p10", "mlperf_resnet8_int8",
+                             "mlperf_resnet8_fix16", "mlperf_kws_int8", "use_lite_int8"})
+      codecs(bench, fs::path(traces) / name);
+  }
   if (!options.command.empty()) {
     for (const fs::path& set : sets)
       processes(bench, options.command, set);
