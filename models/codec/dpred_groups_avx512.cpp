@@ -9,6 +9,7 @@
 #include "models/codec/bit_packer.h"
 #include "models/codec/dpred_group.h"
 #include "models/codec/dpred_groups_x86.h"
+#include "workloads/divide_up.h"
 
 #if defined(__x86_64__)
 #if !defined(__clang__)
@@ -246,7 +247,8 @@ DPRED_AVX512 void unpack(const StreamFormat& format, const StreamRows& rows, Bit
       const std::int64_t count = std::min(rows.group, run - at);
       Value* group = values + first + at;
       const auto most_bits = static_cast<std::size_t>(count) * (8 * sizeof(Value) + 1) + 4 + 8 * 64;
-      const bool is_inside = position + most_bits <= end && first + at + count + lanes <= total;
+      const bool is_inside =
+          position + most_bits <= end && first + at + divide_up(count, lanes) * lanes <= total;
       const std::size_t next =
           is_inside ? unpack_group<Value, zero>(bytes, position, count, is_signed, group) : 0;
       if (next == 0) {  // at the ends of stream and values, and where the stream is wrong

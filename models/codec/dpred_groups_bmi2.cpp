@@ -7,6 +7,7 @@
 
 #include "models/codec/bit_packer.h"
 #include "models/codec/dpred_group.h"
+#include "workloads/divide_up.h"
 
 #if defined(__x86_64__)
 #include <immintrin.h>
@@ -95,7 +96,8 @@ DPRED_BMI2 void unpack(const StreamFormat& format, const StreamRows& rows, BitRe
       const std::int64_t count = std::min(rows.group, run - at);
       Value* group = values + first + at;
       const auto most_bits = static_cast<std::size_t>(count * (L::bits + 1) + 4 + 128);
-      const bool is_inside = position + most_bits <= end && first + at + count + L::count <= total;
+      const bool is_inside = position + most_bits <= end &&
+                             first + at + divide_up<std::int64_t>(count, L::count) * L::count <= total;
       const std::size_t next =
           is_inside ? unpack_group<Value, zero>(bytes, position, count, format.values.is_signed, group) : 0;
       if (next == 0) {  // at the ends of stream and values, and where the stream is wrong

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "models/codec/transpose.h"
 #include "workloads/divide_up.h"
 
 namespace dpred {
@@ -80,74 +81,72 @@ std::int64_t StreamLayout::groups() const {
   return first_group(rows());
 }
 
-/// Calls visit(position in the output, stride there, index in the tensor, stride there, count) for strips.
+/// Calls visit(begin in the stream, stride of a position there, begin in the tensor, stride of a channel
+/// there, channels, positions) for matrices that hold the rows in stream order: a channel after another in
+/// the stream, a position after another in the tensor.
 template <class Visit>
 void StreamLayout::walk(std::int64_t first_row, std::int64_t rows, Visit&& visit) const {
   const auto [outer, channels, height, width] = shape_;
   const StreamSection& section = section_of_row(first_row);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::int64_t out = i * section.row_values;
-    const std::int64_t row = first_row + i - section.first_row;
-    if (role_ == StreamRole::activation) {
+  const std::int64_t first = first_row - section.first_row;
+  if (role_ == StreamRole::activation) {
+    // Rows of one item follow each other in each plane.
+    for (std::int64_t row = first; row < first + rows;) {
       const std::int64_t n = row / height;
       const std::int64_t y = row % height;
-      if (width == 1) {
-        visit(out, 1, (n * channels + section.first_channel) * height + y, height, section.channels);
-        continue;
-      }
-      for (std::int64_t c = 0; c < section.channels; ++c) {
-        const std::int64_t in = ((n * channels + section.first_channel + c) * height + y) * width;
-        visit(out + c, section.channels, in, 1, width);
-      }
-    } else if (role_ == StreamRole::weight) {
-      const std::int64_t taps = height * width;
-      const std::int64_t in = row * section.row_values;
-      for (std::int64_t tap = 0; tap < taps; ++tap)
-        visit(out + tap * channels, 1, in + tap, taps, channels);
-    } else {
-      visit(out, 1, row, height * width, outer);
+      const std::int64_t some = std::min(height - y, first + rows - row);
+      visit((row - first) * section.row_values, section.channels,
+            ((n * channels + section.first_channel) * height + y) * width, height * width, section.channels,
+            some * width);
+      row += some;
     }
+  } else if (role_ == StreamRole::weight) {
+    const std::int64_t taps = height * width;
+    if (taps == 1) return visit(0, 1, first * channels, 1, rows * channels, 1);
+    for (std::int64_t row = 0; row < rows; ++row)
+      visit(row * section.row_values, channels, (first + row) * section.row_values, taps, channels, taps);
+  } else {
+    visit(0, outer, first, height * width, outer, rows);
   }
 }
 
+namespace {
+
+/// Calls copy with pointers to the unsigned type of the codes' size.
+template <class Copy>
+void with_codes(int bits, const std::uint8_t* from, std::uint8_t* to, Copy&& copy) {
+  if (bits == 8) return copy(from, to);
+  copy(reinterpret_cast<const std::uint16_t*>(from), reinterpret_cast<std::uint16_t*>(to));
+}
+
+}  // namespace
+
+// Codes and containers are both modulo 2^B: signed and unsigned types are handled alike.
+
 void StreamLayout::gather(const Tensor& tensor, const ValueFormat& format, std::int64_t first_row,
                           std::int64_t rows, std::uint8_t* containers) const {
-  const auto copy = [&](const auto* codes, auto* to) {
-    using Stored = std::remove_pointer_t<decltype(to)>;
-    const auto zero_point = static_cast<Stored>(format.zero_point);
+  with_codes(format.bits, tensor.data.data(), containers, [&](const auto* codes, auto* to) {
+    using Value = std::remove_pointer_t<decltype(to)>;
     walk(first_row, rows,
          [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
-             std::int64_t count) {
-           for (std::int64_t i = 0; i < count; ++i)
-             to[out + i * out_stride] = static_cast<Stored>(codes[in + i * in_stride] - zero_point);
+             std::int64_t channels, std::int64_t positions) {
+           transpose<Value>({codes + in, in_stride}, {to + out, out_stride}, channels, positions,
+                            static_cast<Value>(-format.zero_point));
          });
-  };
-  if (format.bits == 8) {
-    copy(tensor.data.data(), containers);
-  } else {
-    copy(reinterpret_cast<const std::uint16_t*>(tensor.data.data()),
-         reinterpret_cast<std::uint16_t*>(containers));
-  }
+  });
 }
 
 void StreamLayout::scatter(const std::uint8_t* containers, const ValueFormat& format, std::int64_t first_row,
                            std::int64_t rows, Tensor& tensor) const {
-  const auto copy = [&](const auto* from, auto* codes) {
-    using Stored = std::remove_pointer_t<decltype(codes)>;
-    const auto zero_point = static_cast<Stored>(format.zero_point);
+  with_codes(format.bits, containers, tensor.data.data(), [&](const auto* from, auto* codes) {
+    using Value = std::remove_pointer_t<decltype(codes)>;
     walk(first_row, rows,
          [&](std::int64_t out, std::int64_t out_stride, std::int64_t in, std::int64_t in_stride,
-             std::int64_t count) {
-           for (std::int64_t i = 0; i < count; ++i)
-             codes[in + i * in_stride] = static_cast<Stored>(from[out + i * out_stride] + zero_point);
+             std::int64_t channels, std::int64_t positions) {
+           transpose<Value>({from + out, out_stride}, {codes + in, in_stride}, positions, channels,
+                            static_cast<Value>(format.zero_point));
          });
-  };
-  if (format.bits == 8) {
-    copy(containers, tensor.data.data());
-  } else {
-    copy(reinterpret_cast<const std::uint16_t*>(containers),
-         reinterpret_cast<std::uint16_t*>(tensor.data.data()));
-  }
+  });
 }
 
 }  // namespace dpred

@@ -1,10 +1,11 @@
-// Every code that packs and unpacks groups against the portable one.
+// Fast code against portable loops: what packs and unpacks groups, and what transposes.
 #include <catch2/catch.hpp>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "models/codec/dpred_groups.h"
+#include "models/codec/transpose.h"
 #include "tests/codec/reference_order.h"
 
 namespace {
@@ -125,4 +126,33 @@ TEST_CASE("every code packs groups to the same bits and unpacks them to the same
   compare_codes<std::uint8_t>(31, refused);
   compare_codes<std::uint16_t>(32, refused);
   REQUIRE(refused > 300);
+}
+
+TEMPLATE_TEST_CASE("matrices of every size are transposed", "", std::uint8_t, std::uint16_t) {
+  Rng rng(33);
+  std::int64_t wrong = 0;
+  for (std::int64_t rows = 1; rows <= 20; ++rows) {
+    for (std::int64_t columns = 1; columns <= 20; ++columns) {
+      const std::int64_t from_stride = columns + draw(rng, 0, 3);
+      const std::int64_t to_stride = rows + draw(rng, 0, 3);
+      const auto add = static_cast<TestType>(rng());
+      std::vector<TestType> from(static_cast<std::size_t>(rows * from_stride));
+      for (TestType& value : from)
+        value = static_cast<TestType>(rng());
+      // What lies between the lines stays as it is.
+      std::vector<TestType> expected(static_cast<std::size_t>((columns - 1) * to_stride + rows), 0x55);
+      std::vector<TestType> to = expected;
+      from.resize(static_cast<std::size_t>((rows - 1) * from_stride + columns));
+      from.shrink_to_fit();
+      for (std::int64_t r = 0; r < rows; ++r) {
+        for (std::int64_t c = 0; c < columns; ++c) {
+          expected[static_cast<std::size_t>(c * to_stride + r)] =
+              static_cast<TestType>(from[static_cast<std::size_t>(r * from_stride + c)] + add);
+        }
+      }
+      transpose<TestType>({from.data(), from_stride}, {to.data(), to_stride}, rows, columns, add);
+      wrong += to != expected;
+    }
+  }
+  REQUIRE(wrong == 0);
 }
