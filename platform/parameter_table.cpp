@@ -2,6 +2,7 @@
 #include "models/array/design.h"
 #include "models/buffer/banks.h"
 #include "models/codec/codec.h"
+#include "models/codec/entropy.h"
 #include "models/dram/preset.h"
 #include "platform/parameters.h"
 
@@ -11,6 +12,17 @@ namespace {
 
 constexpr std::int64_t mebibyte = std::int64_t{1} << 20;
 constexpr std::int64_t gibibyte = std::int64_t{1} << 30;
+
+ParameterSpec codec_name() {
+  ParameterSpec spec = choice_parameter(
+      "codec.name", "dpred", codec_names(),
+      "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values, "
+      "layer-width packs each tensor at one width, zvc leaves zeros out, apack codes values by their "
+      "frequency, zstd is a general compressor.");
+  spec.not_choices = {
+      {std::string(entropy_name), "a bound on sizes that 'dpred compress' shows, which encodes nothing"}};
+  return spec;
+}
 
 /// The one description of every parameter. Choices that a model defines come from the model's own list.
 std::vector<ParameterSpec> all_parameters() {
@@ -44,9 +56,7 @@ std::vector<ParameterSpec> all_parameters() {
       integer("array.clock_mhz", 1000, {1, 10000}, "MHz",
               "Clock of the array, of the buffers and of the compression engine."),
 
-      choice("codec.name", "dpred", codec_names(),
-             "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values, "
-             "layer-width packs each tensor at one width, zvc leaves zeros out."),
+      codec_name(),
       integer("codec.group", 16, {1, 256}, "",
               "Values of a group, which share one width (dpred) or one bitmap (zvc)."),
       choice(

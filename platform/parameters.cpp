@@ -98,6 +98,12 @@ class ValueParser {
 
   std::string canonical_choice() const {
     const auto& choices = spec_.choices;
+    for (const auto& [name, what] : spec_.not_choices) {
+      if (given_ == name) {
+        throw InputError(
+            fmt::format("is {}, {}; expected one of {}", quote(given_), what, allowed_text(spec_)));
+      }
+    }
     if (std::find(choices.begin(), choices.end(), given_) == choices.end()) {
       throw InputError(fmt::format("is {}, expected one of {}{}", quote(given_), allowed_text(spec_),
                                    suggestion(given_, choices)));

@@ -33,7 +33,9 @@ struct ParameterSpec {
   ParameterRange<std::int64_t> integers;  ///< of an integer
   ParameterRange<double> numbers;         ///< of a number
   std::vector<std::string> choices;       ///< of a choice, and of one that may be a file instead
-  std::string help;                       ///< one sentence
+  /// What is taken for a choice and isn't one, and what it is: for the error.
+  std::vector<std::pair<std::string, std::string>> not_choices{};
+  std::string help;  ///< one sentence
 
   std::string section() const { return key.substr(0, key.find('.')); }
 };

@@ -123,6 +123,10 @@ class BitReader {
     if (count > 0) std::memcpy(bytes, bytes_ + position_ / 8, count);
     position_ += 8 * count;
   }
+  /// The bytes from a position at a whole byte on: left() / 8.
+  const std::uint8_t* rest() const { return bytes_ + position_ / 8; }
+  /// Jumps over bits. The caller has checked has(count).
+  void skip(std::size_t count) { position_ += count; }
 
  private:
   const std::uint8_t* bytes_;

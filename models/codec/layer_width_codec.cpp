@@ -2,7 +2,6 @@
 // at values. Format: docs/contracts.md, "The layer-width stream".
 #include <algorithm>
 #include <type_traits>
-#include <utility>
 
 #include "models/codec/containers.h"
 #include "models/codec/raw_rows.h"
@@ -19,12 +18,9 @@ class LayerWidthCodec final : public Codec {
   StreamPlan plan(const CodecInput& input) const override {
     const auto& widths = input.widths.width;
     const std::uint8_t width = *std::max_element(widths.begin(), widths.end());
-    StreamPlan raw = plan_raw(input.layout, input.values);
     StreamFormat format{TensorMode::coded, input.values};
     format.width = width;
-    StreamPlan coded = plan_one_width(input.layout, format, width);
-    return within_reach(coded.sizes.total_bits() < raw.sizes.total_bits() ? std::move(coded)
-                                                                          : std::move(raw));
+    return within_reach(coded_or_raw(plan_one_width(input.layout, format, width), input));
   }
 
   std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const override {

@@ -1,4 +1,6 @@
 // No compression: container codes in stream order, little-endian. What "uncompressed" means everywhere.
+#include <utility>
+
 #include "models/codec/raw_rows.h"
 #include "models/codec/registry.h"
 
@@ -16,6 +18,11 @@ StreamPlan plan_one_width(const StreamLayout& layout, const StreamFormat& format
 
 StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values) {
   return plan_one_width(layout, {TensorMode::raw, values}, values.bits);
+}
+
+StreamPlan coded_or_raw(StreamPlan coded, const CodecInput& input) {
+  StreamPlan raw = plan_raw(input.layout, input.values);
+  return coded.sizes.total_bits() < raw.sizes.total_bits() ? std::move(coded) : std::move(raw);
 }
 
 std::uint64_t raw_bits(const StreamFormat& format, const StreamRows& rows) {

@@ -9,6 +9,8 @@ namespace dpred {
 StreamPlan plan_one_width(const StreamLayout& layout, const StreamFormat& format, int width);
 
 StreamPlan plan_raw(const StreamLayout& layout, const ValueFormat& values);
+/// The plan of the codec's own stream, or mode raw where that isn't larger.
+StreamPlan coded_or_raw(StreamPlan coded, const CodecInput& input);
 std::uint64_t raw_bits(const StreamFormat& format, const StreamRows& rows);
 void encode_raw(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                 BitWriter& out);

@@ -11,6 +11,8 @@ const Codec& raw_codec();
 const Codec& dpred_codec();
 const Codec& layer_width_codec();
 const Codec& zvc_codec();
+const Codec& apack_codec();
+const Codec& zstd_codec();
 
 /// All codecs, in the order in which they are listed.
 const std::vector<const Codec*>& registered_codecs();

@@ -89,7 +89,7 @@ struct Bench {
 
   void store(const Stream& stream) {
     memory->store(stream_address, stream.encoded.stream);
-    memory->store(table_address, little_endian(stream.encoded.table));
+    memory->store(table_address, table_in_memory(stream.plan.format.header, stream.encoded.table));
   }
 
   /// False if the body never came to its end.
@@ -308,10 +308,12 @@ TEST_CASE("drained results become the stream and its table, each burst written o
 
     const ByteVector bytes = bench.memory->load(stream_address, stream.plan.stream_bytes());
     std::vector<std::uint32_t> table;
-    for (std::size_t b = 0; b < stream.plan.table_bytes() / 4; ++b) {
+    for (std::size_t b = 0; b < (stream.plan.has_table() ? stream.plan.block_bytes.size() : 0); ++b) {
       table.push_back(static_cast<std::uint32_t>(directory.block_offset(static_cast<std::int64_t>(b))));
     }
-    REQUIRE(bench.memory->load(table_address, stream.plan.table_bytes()) == little_endian(table));
+    const ByteVector expected_table =
+        stream.plan.has_table() ? table_in_memory(stream.plan.format.header, table) : ByteVector{};
+    REQUIRE(bench.memory->load(table_address, stream.plan.table_bytes()) == expected_table);
     Tensor decoded = stream.tensor;
     std::fill(decoded.data.begin(), decoded.data.end(), std::uint8_t{0});
     decode(stream.codec, stream.layout, stream.plan.format, bytes, table, decoded);
@@ -377,8 +379,11 @@ TEST_CASE("a corrupted table, a stream that breaks its format and a broken memor
       bench.store(stream);
       const auto bit = random.in(0, static_cast<std::int64_t>(8 * stream.plan.table_bytes()) - 1);
       bench.memory->bytes[table_address + static_cast<std::uint64_t>(bit / 8)] ^= 1 << bit % 8;
-      REQUIRE_THAT(fetch_all(bench, stream), Catch::StartsWith("StreamError: offset table") &&
-                                                 Catch::Contains("block " + std::to_string(bit / 32) + ":"));
+      const auto header_bits = static_cast<std::int64_t>(8 * stream.plan.format.header.size());
+      const std::string place =
+          bit < header_bits ? "the header" : "block " + std::to_string((bit - header_bits) / 32) + ":";
+      REQUIRE_THAT(fetch_all(bench, stream),
+                   Catch::StartsWith("StreamError: offset table") && Catch::Contains(place));
       ++tables;
     }
     if (stream.layout.sections().front().rows_per_block > 1 && stream.layout.blocks().front().rows > 1 &&

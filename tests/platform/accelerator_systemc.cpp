@@ -63,7 +63,7 @@ struct Bench {
       const TensorStream& stream = *stored->stream;
       const EncodedTensor encoded = encode(*point.codec, stream.layout, stream.coded, *stream.tensor);
       memory->store(stored->address, encoded.stream);
-      memory->store(stored->table_address, little_endian(encoded.table));
+      memory->store(stored->table_address, table_in_memory(encoded.format.header, encoded.table));
     }
   }
 

@@ -175,6 +175,10 @@ TEST_CASE("a value that is not allowed names key, value and what is", "[paramete
   CHECK(set_error("codec.name", "dperd") ==
         "codec.name is 'dperd', expected one of " + codecs + " (did you mean 'dpred'?)");
   CHECK_THAT(set_error("codec.name", "DPRED"), Contains("expected one of " + codecs));
+  CHECK(set_error("codec.name", "entropy") ==
+        "codec.name is 'entropy', a bound on sizes that 'dpred compress' shows, which encodes nothing; "
+        "expected one of " +
+            codecs);
   CHECK(set_error("codec.name", "") == "codec.name has no value");
   CHECK(set_error("array.rows", "") == "array.rows has no value");
   CHECK_THAT(set_error("dram.mapping", "a\"b"), Contains("printable ASCII"));

@@ -114,9 +114,11 @@ class Driver : public sc_core::sc_module {
   }
 };
 
-inline std::vector<std::uint8_t> little_endian(const std::vector<std::uint32_t>& words) {
-  std::vector<std::uint8_t> bytes;
-  for (const std::uint32_t word : words)
+/// A codec's header and the offsets behind it, little-endian.
+inline std::vector<std::uint8_t> table_in_memory(const std::vector<std::uint8_t>& header,
+                                                 const std::vector<std::uint32_t>& offsets) {
+  std::vector<std::uint8_t> bytes = header;
+  for (const std::uint32_t word : offsets)
     for (int i = 0; i < 4; ++i)
       bytes.push_back(static_cast<std::uint8_t>(word >> (8 * i)));
   return bytes;

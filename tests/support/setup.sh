@@ -9,7 +9,7 @@ current_step="starting"
 
 # In the order of: compilers and build tools, libraries, test framework.
 build_packages=(g++ cmake ninja-build pkg-config
-                libsystemc-dev libboost-program-options-dev nlohmann-json3-dev libfmt-dev
+                libsystemc-dev libboost-program-options-dev nlohmann-json3-dev libfmt-dev libzstd-dev
                 catch2)
 
 say_where_it_stopped() {
