@@ -79,7 +79,7 @@ test_preset() {
 }
 
 formatted() {
-  find "${folders[@]}" \( -name '*.h' -o -name '*.cpp' \) -print0 |
+  find "${folders[@]}" \( -name '*.h' -o -name '*.cpp' -o -name '*.c' \) -print0 |
     xargs -0 clang-format --dry-run -Werror
 }
 
@@ -98,6 +98,7 @@ usable_when_installed() {
     cmake --build "$scratch/consumer" &&
     SYSTEMC_DISABLE_COPYRIGHT_MESSAGE=1 "$scratch/consumer/consumer" \
       "$prefix/share/dpred/workloads/digits_cnn_int8" &&
+    "$scratch/consumer/consumer_c" &&
     "$prefix/bin/dpred" --version
 }
 
