@@ -15,10 +15,14 @@ std::uint64_t StreamPlan::stream_bytes() const {
   return bytes;
 }
 
-StreamPlan within_reach(StreamPlan plan) {
-  if (plan.has_table() && plan.stream_bytes() > std::numeric_limits<std::uint32_t>::max()) {
+void check_reach(std::uint64_t stream_bytes) {
+  if (stream_bytes > std::numeric_limits<std::uint32_t>::max()) {
     throw InputError("a compressed tensor passes 4 GiB: the offset table's 32-bit offsets don't reach");
   }
+}
+
+StreamPlan within_reach(StreamPlan plan) {
+  if (plan.has_table()) check_reach(plan.stream_bytes());
   return plan;
 }
 
@@ -130,23 +134,31 @@ std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const S
   return bits.position() / 8;
 }
 
-void decode(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
-            const std::vector<std::uint8_t>& stream, const std::vector<std::uint32_t>& table,
-            Tensor& tensor) {
-  const bool has_table = format.mode != TensorMode::raw;
+void check_table(const StreamLayout& layout, const StreamFormat& format,
+                 const std::vector<std::uint32_t>& table) {
   const std::size_t blocks = layout.blocks().size();
-  if (table.size() != (has_table ? blocks : 0)) {
+  if (table.size() != (format.mode != TensorMode::raw ? blocks : 0)) {
     throw StreamError("the offset table has " + std::to_string(table.size()) + " entries for " +
                           std::to_string(blocks) + " blocks",
                       0);
   }
+}
+
+StreamError behind_end(std::int64_t block) {
+  return StreamError("block " + std::to_string(block) + " starts behind the end of the stream", 0);
+}
+
+void decode(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
+            const std::vector<std::uint8_t>& stream, const std::vector<std::uint32_t>& table,
+            Tensor& tensor) {
+  check_table(layout, format, table);
+  const bool has_table = format.mode != TensorMode::raw;
+  const std::size_t blocks = layout.blocks().size();
   std::vector<std::uint8_t> containers;
   std::size_t next = 0;
   for (std::size_t b = 0; b < blocks; ++b) {
     const std::size_t offset = has_table ? table[b] : next;
-    if (offset > stream.size()) {
-      throw StreamError("block " + std::to_string(b) + " starts behind the end of the stream", 0);
-    }
+    if (offset > stream.size()) throw behind_end(static_cast<std::int64_t>(b));
     containers.resize(static_cast<std::size_t>(layout.block_values(static_cast<std::int64_t>(b))) *
                       format.container_bytes());
     try {

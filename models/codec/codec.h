@@ -128,7 +128,9 @@ class Codec {
                            std::uint8_t* containers) const = 0;
 };
 
-/// For the plan that was chosen: InputError if its table's 32-bit offsets do not reach the stream's end.
+/// InputError if a table's 32-bit offsets do not reach the end of a stream of so many bytes.
+void check_reach(std::uint64_t stream_bytes);
+/// The plan that was chosen. InputError as of check_reach(), if it has a table.
 StreamPlan within_reach(StreamPlan plan);
 
 /// The registered codecs, in the order in which they are listed.
@@ -186,6 +188,13 @@ void check_padding(BitReader& in);
 std::size_t decode_block(const Codec& codec, const StreamLayout& layout, const StreamFormat& format,
                          std::int64_t block, const std::uint8_t* bytes, std::size_t size,
                          std::uint8_t* containers);
+
+/// StreamError unless the table has an entry a block, and none in raw mode.
+void check_table(const StreamLayout& layout, const StreamFormat& format,
+                 const std::vector<std::uint32_t>& table);
+
+/// That a block starts behind the end of its stream.
+StreamError behind_end(std::int64_t block);
 
 /// Decodes a whole stream into `tensor`, whose shape, type and zero point are given. Blocks may lie in any
 /// order. StreamError names the block. In raw mode the table must be empty.
