@@ -1,11 +1,15 @@
 #include "testbench/command_options.h"
 
+#include <fmt/format.h>
+
 #include <boost/program_options/value_semantic.hpp>
+#include <charconv>
 #include <filesystem>
 #include <iostream>
 
 #include "testbench/commands.h"
 #include "workloads/error.h"
+#include "workloads/input_file.h"
 #include "workloads/trace_set.h"
 
 namespace dpred {
@@ -44,6 +48,28 @@ void print_options(const po::options_description& own) {
   po::options_description parameters;
   add_options(parameters);
   std::cout << parameters;
+}
+
+bool parse_digits(std::string_view text, std::uint64_t& value) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+std::optional<std::string> given_text(const po::variables_map& options, const char* name) {
+  if (options.count(name) == 0) return std::nullopt;
+  return options[name].as<std::string>();
+}
+
+std::optional<std::uint64_t> given_number(const po::variables_map& options, const char* name,
+                                          std::uint64_t smallest, std::uint64_t largest) {
+  const std::optional<std::string> text = given_text(options, name);
+  if (!text) return std::nullopt;
+  std::uint64_t value = 0;
+  if (!parse_digits(*text, value) || value < smallest || value > largest) {
+    throw InputError(
+        fmt::format("--{} is {}, expected a whole number in {}..{}", name, quote(*text), smallest, largest));
+  }
+  return value;
 }
 
 Network load_workload(const CommandLine& line) {

@@ -2,8 +2,11 @@
 #pragma once
 
 #include <boost/program_options/options_description.hpp>
+#include <boost/program_options/variables_map.hpp>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "platform/command_line.h"
@@ -20,6 +23,14 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
 // The parts of a help text: usage and summary of that subcommand; its options, and all parameters.
 void print_usage(const std::string& command);
 void print_options(const boost::program_options::options_description& own);
+
+// Options whose value is text.
+std::optional<std::string> given_text(const boost::program_options::variables_map& options, const char* name);
+/// InputError unless it is a whole number in smallest..largest.
+std::optional<std::uint64_t> given_number(const boost::program_options::variables_map& options,
+                                          const char* name, std::uint64_t smallest, std::uint64_t largest);
+/// Whether `text` is a whole number in digits, which `value` then has.
+bool parse_digits(std::string_view text, std::uint64_t& value);
 
 /// Reads the workload that was named: a trace set's folder.
 Network load_workload(const CommandLine& line);

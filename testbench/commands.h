@@ -17,6 +17,7 @@ struct Command {
 int run_command(const std::vector<std::string>& arguments);
 int compress_command(const std::vector<std::string>& arguments);
 int explain_command(const std::vector<std::string>& arguments);
+int vectors_command(const std::vector<std::string>& arguments);
 int memory_command(const std::vector<std::string>& arguments);
 int params_command(const std::vector<std::string>& arguments);
 

@@ -3,9 +3,9 @@
 
 #include <iostream>
 #include <map>
-#include <set>
 
 #include "platform/csv.h"
+#include "platform/first_readings.h"
 #include "platform/preparation.h"
 #include "platform/results.h"
 #include "testbench/command_options.h"
@@ -32,25 +32,19 @@ struct Row {
 std::vector<Row> measure(const Network& network, const StreamOptions& options,
                          const CodecOptions& codec_options) {
   std::vector<Row> rows;
-  std::set<std::string> seen;
-  const auto add = [&](const std::string& key, StreamRole role) {
-    if (!seen.insert(key).second) return;
-    const Tensor& tensor = network.tensor(key);
+  for (const TensorReading& reading : first_readings(network)) {
+    const Tensor& tensor = *reading.tensor;
     const TensorProfile profile = profile_of(tensor);
-    const StreamLayout layout(role, tensor.shape, options);
+    const StreamLayout layout(reading.role, tensor.shape, options);
     std::map<SignForm, WidthMap> widths;
     for (const std::string& name : codec_names()) {
       const Codec& codec = find_codec(name);
       const SignForm sign = codec.sign_form(codec_options);
       if (widths.count(sign) == 0) widths[sign] = WidthMap::of(tensor, profile.format, layout, sign);
       const StreamPlan plan = codec.plan({layout, profile.format, widths[sign], codec_options, &tensor});
-      rows.push_back({key, role != StreamRole::activation, name, tensor.values(),
+      rows.push_back({tensor.key, reading.role != StreamRole::activation, name, tensor.values(),
                       static_cast<std::uint64_t>(tensor.raw_bits()), plan.sizes});
     }
-  };
-  for (const Layer& layer : network.layers) {
-    add(layer.input, StreamRole::activation);
-    add(layer.weight, weight_role(layer.shape));
   }
   return rows;
 }

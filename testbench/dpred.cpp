@@ -17,6 +17,10 @@ const std::vector<Command>& commands() {
        "Simulate one design point: bytes, cycles and what binds, per layer.", run_command},
       {"compress", "WORKLOAD [--config FILE]... [--codec.key=value]... [--csv]",
        "Sizes of every tensor with every codec.", compress_command},
+      {"vectors",
+       "WORKLOAD|--random N [--codec.key=value]... [--tensor KEY]... [--layer NAME]... [--blocks N] -o DIR\n"
+       "  dpred vectors --check DIR",
+       "Test vectors of the codec for a testbench of the hardware.", vectors_command},
       {"explain", "WORKLOAD [--config FILE]... [--section.key=value]... [--layer NAME] [--jobs]",
        "The plan of each layer (jobs, fills, drains, bytes), and where its array cycles go.",
        explain_command},

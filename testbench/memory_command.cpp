@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
-#include <charconv>
 #include <chrono>
 #include <iostream>
 #include <limits>
@@ -37,31 +36,9 @@ constexpr std::uint64_t smallest_range = std::uint64_t{1} << 20;
 constexpr const char* all_patterns = "all";
 constexpr const char* trace_word = "trace";
 
-bool parse(std::string_view text, std::uint64_t& value) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-std::optional<std::string> given(const po::variables_map& options, const char* name) {
-  if (options.count(name) == 0) return std::nullopt;
-  return options[name].as<std::string>();
-}
-
-std::optional<std::uint64_t> number(const po::variables_map& options, const char* name,
-                                    std::uint64_t smallest, std::uint64_t largest) {
-  const std::optional<std::string> text = given(options, name);
-  if (!text) return std::nullopt;
-  std::uint64_t value = 0;
-  if (!parse(*text, value) || value < smallest || value > largest) {
-    throw InputError(
-        fmt::format("--{} is {}, expected a whole number in {}..{}", name, quote(*text), smallest, largest));
-  }
-  return value;
-}
-
 /// The range that patterns are laid out over, in a memory of `capacity` bytes, which is a power of two.
 std::uint64_t traffic_range(const po::variables_map& options, std::uint64_t capacity) {
-  const std::optional<std::string> text = given(options, "range");
+  const std::optional<std::string> text = given_text(options, "range");
   if (!text) return std::min(default_range, capacity);
   std::string_view digits = *text;
   int shift = 0;
@@ -72,7 +49,8 @@ std::uint64_t traffic_range(const po::variables_map& options, std::uint64_t capa
     break;
   }
   std::uint64_t value = 0;
-  const bool fits = parse(digits, value) && value <= std::numeric_limits<std::uint64_t>::max() >> shift;
+  const bool fits =
+      parse_digits(digits, value) && value <= std::numeric_limits<std::uint64_t>::max() >> shift;
   value <<= shift;
   if (!fits || value < smallest_range || (value & (value - 1)) != 0) {
     throw InputError(fmt::format(
@@ -133,7 +111,7 @@ class Experiment {
  public:
   Experiment(const MemoryPoint& point, const po::variables_map& options, bool is_trace)
       : point_(point), map_(point.preset, point.mapping, point.channels), is_trace_(is_trace) {
-    outstanding_ = number(options, "outstanding", 1, most_outstanding);
+    outstanding_ = given_number(options, "outstanding", 1, most_outstanding);
     if (is_trace) {
       for (const char* name : {"requests", "range", "seed"}) {
         if (options.count(name) != 0)
@@ -142,9 +120,9 @@ class Experiment {
       return;
     }
     if (!outstanding_) outstanding_ = default_outstanding;
-    requests_ = number(options, "requests", 1, most_requests).value_or(default_requests);
+    requests_ = given_number(options, "requests", 1, most_requests).value_or(default_requests);
     shape_.burst_bytes = point.preset.organisation.burst_bytes;
-    shape_.seed = number(options, "seed", 0, std::numeric_limits<std::uint64_t>::max()).value_or(1);
+    shape_.seed = given_number(options, "seed", 0, std::numeric_limits<std::uint64_t>::max()).value_or(1);
     if (map_.capacity() < smallest_range) {
       throw InputError(fmt::format("{}: patterns need a memory of at least {} bytes, it has {}",
                                    point.setting, smallest_range, map_.capacity()));

@@ -615,7 +615,7 @@ TEST_CASE("every command has help", "[command]") {
   const std::string usage = quiet_output({"--help"});
   CHECK(quiet_output({"-h"}) == usage);
   CHECK(quiet_output({"help"}) == usage);
-  for (const std::string command : {"run", "compress", "explain", "params"}) {
+  for (const std::string command : {"run", "compress", "vectors", "explain", "params"}) {
     INFO(command);
     CHECK(usage.find("dpred " + command) != std::string::npos);
     const std::string help = quiet_output({command, "--help"});
