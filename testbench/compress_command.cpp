@@ -1,16 +1,16 @@
 // dpred compress: every codec on every tensor.
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <boost/program_options/value_semantic.hpp>
 #include <iostream>
-#include <map>
 
-#include "platform/csv.h"
-#include "platform/first_readings.h"
 #include "platform/preparation.h"
-#include "platform/results.h"
 #include "testbench/command_options.h"
 #include "testbench/commands.h"
+#include "testbench/compress_report.h"
 #include "workloads/error.h"
+#include "workloads/input_file.h"
 
 namespace dpred {
 
@@ -18,76 +18,72 @@ namespace {
 
 namespace po = boost::program_options;
 
-struct Row {
-  std::string tensor;
-  bool is_weight = false;
-  std::string codec;
-  std::int64_t values = 0;
-  std::uint64_t raw_bits = 0;
-  StreamSizes sizes;
-  double ratio() const { return static_cast<double>(sizes.total_bits()) / static_cast<double>(raw_bits); }
-};
+constexpr const char* usual_groups = "4,8,16,32,64,128,256";
 
-/// Each tensor that a layer reads, once a codec, in the order of first reading.
-std::vector<Row> measure(const Network& network, const StreamOptions& options,
-                         const CodecOptions& codec_options) {
-  std::vector<Row> rows;
-  for (const TensorReading& reading : first_readings(network)) {
-    const Tensor& tensor = *reading.tensor;
-    const TensorProfile profile = profile_of(tensor);
-    const StreamLayout layout(reading.role, tensor.shape, options);
-    std::map<SignForm, WidthMap> widths;
-    for (const std::string& name : codec_names()) {
-      const Codec& codec = find_codec(name);
-      const SignForm sign = codec.sign_form(codec_options);
-      if (widths.count(sign) == 0) widths[sign] = WidthMap::of(tensor, profile.format, layout, sign);
-      const StreamPlan plan = codec.plan({layout, profile.format, widths[sign], codec_options, &tensor});
-      rows.push_back({tensor.key, reading.role != StreamRole::activation, name, tensor.values(),
-                      static_cast<std::uint64_t>(tensor.raw_bits()), plan.sizes});
+std::vector<std::string> split_at_commas(const std::string& list) {
+  std::vector<std::string> items(1);
+  for (const char c : list) {
+    if (c == ',') {
+      items.emplace_back();
+    } else {
+      items.back() += c;
     }
   }
-  return rows;
+  return items;
 }
 
-void print_csv(const std::vector<Row>& rows, std::int64_t group) {
-  std::cout << "tensor,role,codec,group,values,raw_bits,metadata_bits,payload_bits,pointer_bits,padding_bits,"
-               "total_bits,ratio\r\n";
-  for (const Row& row : rows) {
-    std::cout << fmt::format("{},{},{},{},{},{},{},{},{},{},{},{:.6f}\r\n", csv_field(row.tensor),
-                             row.is_weight ? "weight" : "input", row.codec, group, row.values, row.raw_bits,
-                             row.sizes.metadata_bits, row.sizes.payload_bits, row.sizes.pointer_bits,
-                             row.sizes.padding_bits, row.sizes.total_bits(), row.ratio());
+/// Boost's optional values would take the workload for one.
+std::vector<std::string> with_usual_groups(std::vector<std::string> arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    if (arguments[i] != "--sweep-group") continue;
+    const std::string next = i + 1 < arguments.size() ? arguments[i + 1] : "";
+    const bool is_list =
+        !next.empty() && next[0] != '-' &&
+        (next.find(',') != std::string::npos || next.find_first_not_of("0123456789") == std::string::npos);
+    if (!is_list) arguments[i] += std::string("=") + usual_groups;
   }
+  return arguments;
 }
 
-void print_table(const Network& network, const std::vector<Row>& rows, std::int64_t group) {
-  std::cout << fmt::format("{}: {} b, {} values, groups of {}\n\n", printable(network.name), network.bits,
-                           to_string(network.provenance), group);
-  std::cout << fmt::format("{:<26} {:<6} {:<11} {:>12} {:>12} {:>9} {:>10} {:>6}\n", "tensor", "role",
-                           "codec", "raw bits", "total bits", "pointers", "metadata", "ratio");
-  for (const Row& row : rows) {
-    std::cout << fmt::format("{:<26} {:<6} {:<11} {:>12} {:>12} {:>9} {:>10} {:>6.3f}\n",
-                             short_name(row.tensor, 26), row.is_weight ? "weight" : "input", row.codec,
-                             row.raw_bits, row.sizes.total_bits(), row.sizes.pointer_bits,
-                             row.sizes.metadata_bits, row.ratio());
-  }
-  std::cout << '\n';
-  for (const std::string& codec : codec_names()) {
-    std::uint64_t total[2] = {0, 0};
-    std::uint64_t raw[2] = {0, 0};
-    for (const Row& row : rows) {
-      if (row.codec != codec) continue;
-      total[row.is_weight] += row.sizes.total_bits();
-      raw[row.is_weight] += row.raw_bits;
+/// In the order of listing, whatever the order in which they are given.
+std::vector<std::string> chosen_codecs(const po::variables_map& options,
+                                       const std::vector<std::string>& otherwise) {
+  if (options.count("codec") == 0) return otherwise;
+  const std::vector<std::string> known = measured_codec_names();
+  std::vector<std::string> given, chosen;
+  for (const std::string& list : options["codec"].as<std::vector<std::string>>()) {
+    for (const std::string& name : split_at_commas(list)) {
+      if (std::find(known.begin(), known.end(), name) == known.end()) {
+        throw InputError(fmt::format("--codec: unknown codec {}{}", quote(name), suggestion(name, known)));
+      }
+      given.push_back(name);
     }
-    const auto ratio = [](std::uint64_t a, std::uint64_t b) {
-      return b == 0 ? 0.0 : static_cast<double>(a) / static_cast<double>(b);
-    };
-    std::cout << fmt::format("{:<11} inputs {:.3f}, weights {:.3f}, all {:.3f} of raw ({} of {} bits)\n",
-                             codec, ratio(total[0], raw[0]), ratio(total[1], raw[1]),
-                             ratio(total[0] + total[1], raw[0] + raw[1]), total[0] + total[1],
-                             raw[0] + raw[1]);
   }
+  std::copy_if(known.begin(), known.end(), std::back_inserter(chosen), [&](const std::string& name) {
+    return std::find(given.begin(), given.end(), name) != given.end();
+  });
+  return chosen;
+}
+
+std::vector<std::int64_t> group_sizes(const std::string& list) {
+  std::vector<std::int64_t> groups;
+  for (const std::string& item : split_at_commas(list)) {
+    Parameters parameters;
+    try {
+      parameters.set("codec.group", item, ParameterOrigin::command_line());
+    } catch (const InputError&) {
+      throw InputError(
+          fmt::format("--sweep-group: {} is no group size, expected whole numbers in 1..256 such "
+                      "as {}",
+                      quote(item), usual_groups));
+    }
+    const std::int64_t group = parameters.integer("codec.group");
+    if (std::find(groups.begin(), groups.end(), group) != groups.end()) {
+      throw InputError(fmt::format("--sweep-group: {} is given twice", group));
+    }
+    groups.push_back(group);
+  }
+  return groups;
 }
 
 }  // namespace
@@ -95,16 +91,34 @@ void print_table(const Network& network, const std::vector<Row>& rows, std::int6
 int compress_command(const std::vector<std::string>& arguments) {
   po::options_description own("Options");
   own.add_options()("csv", "print CSV to standard output, and nothing else");
-  const std::optional<CommandLine> line = parse_workload_command("compress", arguments, own);
+  own.add_options()("codec", po::value<std::vector<std::string>>()->composing()->value_name("NAME,..."),
+                    "only these codecs; may be repeated [all, and the bound entropy]");
+  own.add_options()("sweep-group", po::value<std::string>()->value_name("[N,...]"),
+                    "sums for several group sizes [without a value 4,8,16,32,64,128,256], of dpred or of "
+                    "--codec");
+  const std::optional<CommandLine> line =
+      parse_workload_command("compress", with_usual_groups(arguments), own);
   if (!line) return 0;
+  const bool csv = line->options.count("csv") != 0;
+  const bool sweep = line->options.count("sweep-group") != 0;
+  const std::vector<std::string> codecs =
+      chosen_codecs(line->options, sweep ? std::vector<std::string>{"dpred"} : measured_codec_names());
+  std::vector<std::int64_t> groups;
+  if (sweep) groups = group_sizes(line->options["sweep-group"].as<std::string>());
   const Network network = load_workload(*line);
   StreamOptions options = stream_options(line->parameters);
-  options.group = line->parameters.integer("codec.group");
-  const std::vector<Row> rows = measure(network, options, codec_options(line->parameters));
-  if (line->options.count("csv") != 0) {
-    print_csv(rows, options.group);
+  if (!sweep) groups = {line->parameters.integer("codec.group")};
+  std::vector<TensorSizes> rows;
+  for (const std::int64_t group : groups) {
+    options.group = group;
+    const std::vector<TensorSizes> some =
+        tensor_sizes(network, codecs, options, codec_options(line->parameters));
+    rows.insert(rows.end(), some.begin(), some.end());
+  }
+  if (csv) {
+    std::cout << (sweep ? sweep_csv(rows) : sizes_csv(rows));
   } else {
-    print_table(network, rows, options.group);
+    std::cout << (sweep ? sweep_table(network, rows) : sizes_table(network, rows));
   }
   note_unread(line->parameters, "compress");
   return 0;

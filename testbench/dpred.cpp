@@ -15,8 +15,9 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> list = {
       {"run", "WORKLOAD [--config FILE]... [--section.key=value]... [--baseline] [--check] [--csv] [-o DIR]",
        "Simulate one design point: bytes, cycles and what binds, per layer.", run_command},
-      {"compress", "WORKLOAD [--config FILE]... [--codec.key=value]... [--csv]",
-       "Sizes of every tensor with every codec.", compress_command},
+      {"compress", "WORKLOAD [--config FILE]... [--codec.key=value]... [--codec NAME,...] [--csv]",
+       "Sizes of every tensor with every codec; with --sweep-group, of all for several group sizes.",
+       compress_command},
       {"vectors",
        "WORKLOAD|--random N [--codec.key=value]... [--tensor KEY]... [--layer NAME]... [--blocks N] -o DIR\n"
        "  dpred vectors --check DIR",

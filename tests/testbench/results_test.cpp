@@ -3,7 +3,7 @@
 #include <cmath>
 #include <set>
 
-#include "models/codec/codec.h"
+#include "platform/tensor_sizes.h"
 #include "tests/testbench/command.h"
 #include "workloads/fnv_hash.h"
 
@@ -507,7 +507,7 @@ TEST_CASE("compress prints the sizes of each tensor with each codec", "[command]
         if (seen.insert(key).second) order.emplace_back(key, role);
       }
     }
-    const Words codecs = codec_names();
+    const Words codecs = measured_codec_names();
     REQUIRE(table.rows() == codecs.size() * order.size());
     std::uint64_t of_dpred = 0, of_raw = 0;
     for (std::size_t row = 0; row < table.rows(); ++row) {
@@ -550,7 +550,7 @@ TEST_CASE("compress prints a tensor once that several layers read", "[command]")
   work.write_set("small", set);
   const Table table(quiet_output({"compress", "small", "--csv"}, work.path()));
   const Words order = {"a0", "w0", "a1", "w1"};
-  const std::size_t codecs = codec_names().size();
+  const std::size_t codecs = measured_codec_names().size();
   REQUIRE(table.rows() == codecs * order.size());
   for (std::size_t row = 0; row < table.rows(); ++row)
     CHECK(table.text(row, "tensor") == order[row / codecs]);
@@ -571,7 +571,8 @@ TEST_CASE("names from a set survive CSV and can't reach a terminal raw", "[comma
   CHECK(summary.at("workload").at("name") == "net\x1b[31m,\"\n\r\x07\x7f");
 
   const Table tensors(quiet_output({"compress", "hostile", "--csv"}, work.path()));
-  const std::size_t codecs = codec_names().size();  // a row each for a layer's input and for its weight
+  const std::size_t codecs =
+      measured_codec_names().size();  // a row each for a layer's input and for its weight
   REQUIRE(tensors.rows() == 2 * codecs * hostile_names.size());
   for (std::size_t i = 0; i < hostile_names.size(); ++i)
     CHECK(tensors.text(codecs * (2 * i + 1), "tensor") == "wgt" + hostile_names[i]);

@@ -1,0 +1,73 @@
+#include "platform/tensor_sizes.h"
+
+#include <algorithm>
+#include <map>
+
+#include "models/codec/entropy.h"
+#include "platform/first_readings.h"
+
+namespace dpred {
+
+std::vector<std::string> measured_codec_names() {
+  std::vector<std::string> names = codec_names();
+  names.emplace_back(entropy_name);
+  return names;
+}
+
+std::vector<TensorSizes> tensor_sizes(const Network& network, const std::vector<std::string>& codecs,
+                                      const StreamOptions& options, const CodecOptions& codec_options) {
+  std::vector<TensorSizes> rows;
+  for (const TensorReading& reading : first_readings(network)) {
+    const Tensor& tensor = *reading.tensor;
+    const ValueFormat format = profile_of(tensor).format;
+    const StreamLayout layout(reading.role, tensor.shape, options);
+    std::map<SignForm, WidthMap> found;
+    const auto plan_of = [&](const Codec& codec) {
+      const SignForm sign = codec.sign_form(codec_options);
+      const auto [widths, is_new] = found.try_emplace(sign);
+      if (is_new) widths->second = WidthMap::of(tensor, format, layout, sign);
+      return codec.plan({layout, format, widths->second, codec_options, &tensor});
+    };
+    for (const std::string& name : codecs) {
+      rows.push_back(
+          {tensor.key, reading.role != StreamRole::activation, name, options.group, tensor.values(),
+           static_cast<std::uint64_t>(tensor.raw_bits()),
+           name == entropy_name ? entropy_sizes(tensor, format) : plan_of(find_codec(name)).sizes});
+    }
+  }
+  return rows;
+}
+
+SizeTotal& SizeTotal::operator+=(const TensorSizes& row) {
+  values += row.values;
+  raw_bits += row.raw_bits;
+  sizes.metadata_bits += row.sizes.metadata_bits;
+  sizes.payload_bits += row.sizes.payload_bits;
+  sizes.pointer_bits += row.sizes.pointer_bits;
+  sizes.padding_bits += row.sizes.padding_bits;
+  return *this;
+}
+
+double SizeTotal::ratio() const {
+  return raw_bits == 0 ? 0 : static_cast<double>(sizes.total_bits()) / static_cast<double>(raw_bits);
+}
+
+std::vector<CodecTotals> codec_totals(const std::vector<TensorSizes>& rows) {
+  std::vector<CodecTotals> totals;
+  for (const TensorSizes& row : rows) {
+    auto total = std::find_if(totals.begin(), totals.end(), [&](const CodecTotals& t) {
+      return t.codec == row.codec && t.group == row.group;
+    });
+    if (total == totals.end()) {
+      const auto same_codec = [&](const CodecTotals& t) { return t.codec == row.codec; };
+      const auto behind = std::find_if(totals.rbegin(), totals.rend(), same_codec).base();
+      total =
+          totals.insert(behind == totals.begin() ? totals.end() : behind, {row.codec, row.group, {}, {}, {}});
+    }
+    (row.is_weight ? total->weights : total->inputs) += row;
+    total->all += row;
+  }
+  return totals;
+}
+
+}  // namespace dpred
