@@ -93,11 +93,11 @@ class CodeReader {
     for (int i = 0; i < code_bits; ++i)
       code_ = 2 * code_ + next_bit();
   }
-  int get(const ApackTable& table) {
+  std::size_t get(const ApackTable& table) {
     const std::uint32_t codes = interval_.high - interval_.low + 1;
-    const int range = table.range_at((((code_ - interval_.low + 1) << ApackTable::count_bits) - 1) / codes);
-    const auto i = static_cast<std::size_t>(range);
-    interval_.narrow(table.counts_to[i], table.counts_to[i + 1]);
+    const std::size_t range =
+        table.range_at((((code_ - interval_.low + 1) << ApackTable::count_bits) - 1) / codes);
+    interval_.narrow(table.counts_to[range], table.counts_to[range + 1]);
     interval_.widen([&](std::uint32_t first) {
       code_ = 2 * (code_ - first) + next_bit();
       ++bits_;
@@ -156,8 +156,8 @@ class ApackCodec final : public Codec {
     visit_containers(format.values.bits, containers, [&](const auto* values) {
       CodeWriter code(out);
       for (std::int64_t i = 0; i < rows.values(); ++i) {
-        const auto range = static_cast<std::size_t>(table.range_of(values[i]));
-        if (table.counts_to[range] == table.counts_to[range + 1]) {
+        const std::size_t range = table.range_of(values[i]);
+        if (table.count(range) == 0) {
           throw InputError("apack: the container code " + std::to_string(values[i]) +
                            " lies in a range that the tensor's table has no code for");
         }
@@ -165,7 +165,7 @@ class ApackCodec final : public Codec {
       }
       code.finish();
       for (std::int64_t i = 0; i < rows.values(); ++i) {
-        const auto range = static_cast<std::size_t>(table.range_of(values[i]));
+        const std::size_t range = table.range_of(values[i]);
         out.put(values[i] - table.start[range], table.offset_bits[range]);
       }
     });
@@ -200,7 +200,7 @@ class ApackCodec final : public Codec {
     visit_containers(format.values.bits, containers, [&](const auto* values) {
       Interval interval;
       for (std::int64_t i = 0; i < rows.values(); ++i) {
-        const auto range = static_cast<std::size_t>(table.range_of(values[i]));
+        const std::size_t range = table.range_of(values[i]);
         interval.narrow(table.counts_to[range], table.counts_to[range + 1]);
         interval.widen([&](std::uint32_t) { ++bits; });
         bits += table.offset_bits[range];

@@ -160,14 +160,14 @@ std::vector<std::uint8_t> ApackTable::header() const {
 
 ApackTable ApackTable::from_header(const std::vector<std::uint8_t>& header, int bits) {
   BitReader in(header.data(), header.size());
-  if (in.left() != static_cast<std::size_t>(ranges * (bits + length_bits + count_bits + 1))) {
+  const auto entry_bits = static_cast<std::size_t>(bits) + length_bits + count_bits + 1;
+  if (in.left() != ranges * entry_bits) {
     throw StreamError("an apack header has " + std::to_string(header.size()) + " bytes", 0);
   }
   ApackTable table;
   std::size_t entry = 0;
   const auto fail = [&](const std::string& what) {
-    const std::size_t position = entry * (header.size() / ranges) * 8;
-    throw StreamError("entry " + std::to_string(entry) + " of an apack header: " + what, position);
+    throw StreamError("entry " + std::to_string(entry) + " of an apack header: " + what, entry * entry_bits);
   };
   for (; entry < ranges; ++entry) {
     table.start[entry] = in.get(bits);
@@ -197,11 +197,11 @@ std::uint64_t ApackTable::most_bits() const {
   // A value takes W to w >= W c/1024 - 1 of at least 2^14 codes: at most log2(1024/c) bits and, for the 1,
   // log2(1 / (1 - 1/(16 c))) < 1.4427 / (16 c - 1).
   std::int64_t most = 0;
-  for (int i = 0; i < ranges; ++i) {
+  for (std::size_t i = 0; i < ranges; ++i) {
     if (count(i) == 0) continue;
     const std::int64_t code =
         (std::int64_t{count_bits} << fraction_bits) - log2_of(count(i)) + 94550 / (16 * count(i) - 1) + 2;
-    most = std::max(most, code + (std::int64_t{offset_bits[static_cast<std::size_t>(i)]} << fraction_bits));
+    most = std::max(most, code + (std::int64_t{offset_bits[i]} << fraction_bits));
   }
   return static_cast<std::uint64_t>(most);
 }

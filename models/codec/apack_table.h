@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -13,7 +14,7 @@ namespace dpred {
 /// 16 ranges of container codes that cover all of them, in ascending order. A range without a share of the
 /// counts has no code: none of its values can be stored.
 struct ApackTable {
-  static constexpr int ranges = 16;
+  static constexpr std::size_t ranges = 16;
   static constexpr int count_bits = 10;
   static constexpr std::uint32_t all_counts = 1u << count_bits;
 
@@ -27,18 +28,18 @@ struct ApackTable {
   static ApackTable from_header(const std::vector<std::uint8_t>& header, int bits);
   std::vector<std::uint8_t> header() const;
 
-  std::uint32_t size(int range) const { return start[range + 1] - start[range]; }
-  std::uint32_t count(int range) const { return counts_to[range + 1] - counts_to[range]; }
-  int range_of(std::uint32_t value) const { return last_not_above(start, value); }
-  int range_at(std::uint32_t count) const { return last_not_above(counts_to, count); }
+  std::uint32_t count(std::size_t range) const { return counts_to[range + 1] - counts_to[range]; }
+  std::size_t range_of(std::uint32_t value) const { return last_not_above(start, value); }
+  std::size_t range_at(std::uint32_t count) const { return last_not_above(counts_to, count); }
   /// The most bits of a stored value, times 2^16.
   std::uint64_t most_bits() const;
 
  private:
-  static int last_not_above(const std::array<std::uint32_t, ranges + 1>& sorted, std::uint32_t limit) {
-    int at = 0;
-    for (int step = ranges / 2; step > 0; step /= 2)
-      at += sorted[static_cast<std::size_t>(at + step)] <= limit ? step : 0;
+  static std::size_t last_not_above(const std::array<std::uint32_t, ranges + 1>& sorted,
+                                    std::uint32_t limit) {
+    std::size_t at = 0;
+    for (std::size_t step = ranges / 2; step > 0; step /= 2)
+      at += sorted[at + step] <= limit ? step : 0;
     return at;
   }
 };
