@@ -11,6 +11,8 @@ const Codec& raw_codec();
 const Codec& dpred_codec();
 const Codec& layer_width_codec();
 const Codec& zvc_codec();
+const Codec& rle_scnn_codec();
+const Codec& rle_eyeriss_codec();
 const Codec& apack_codec();
 const Codec& zstd_codec();
 
