@@ -17,8 +17,10 @@ ParameterSpec codec_name() {
   ParameterSpec spec = choice_parameter(
       "codec.name", "dpred", codec_names(),
       "Format of tensors in memory: dpred packs each group at its own width, raw stores whole values, "
-      "layer-width packs each tensor at one width, zvc leaves zeros out, rle-scnn and rle-eyeriss "
-      "code runs of zeros, apack codes values by their frequency, zstd is a general compressor.");
+      "layer-width packs each tensor at one width, zvc leaves zeros out, rle-scnn and rle-eyeriss code runs "
+      "of "
+      "zeros, ebpc these and bit planes of differences, bdi differences from a base, apack codes values by "
+      "their frequency, zstd is a general compressor.");
   spec.not_choices = {
       {std::string(entropy_name), "a bound on sizes that 'dpred compress' shows, which encodes nothing"}};
   return spec;

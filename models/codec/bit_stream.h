@@ -98,8 +98,8 @@ class BitReader {
   /// Goes on at a position that is not behind the end.
   void seek(std::size_t position) { position_ = position; }
 
-  /// The next `count` bits, 0..32. The caller has checked has(count).
-  std::uint32_t get(int count) {
+  /// The next 32 bits; those behind the end are zero. Goes no further.
+  std::uint32_t peek() const {
     const std::size_t byte = position_ / 8;
     const std::size_t available = end_ / 8 - byte;
     std::uint64_t window = 0;
@@ -109,9 +109,13 @@ class BitReader {
       for (std::size_t i = 0; i < available; ++i)
         window |= std::uint64_t{bytes_[byte + i]} << (8 * i);
     }
-    window >>= position_ % 8;
+    return static_cast<std::uint32_t>(window >> position_ % 8);
+  }
+  /// The next `count` bits, 0..32. The caller has checked has(count).
+  std::uint32_t get(int count) {
+    const std::uint64_t next = peek();
     position_ += static_cast<std::size_t>(count);
-    return static_cast<std::uint32_t>(window & ((std::uint64_t{1} << count) - 1));
+    return static_cast<std::uint32_t>(next & ((std::uint64_t{1} << count) - 1));
   }
   /// The next `count` bytes. The caller has checked has(8 * count).
   void get_bytes(std::uint8_t* bytes, std::size_t count) {

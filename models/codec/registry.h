@@ -13,6 +13,8 @@ const Codec& layer_width_codec();
 const Codec& zvc_codec();
 const Codec& rle_scnn_codec();
 const Codec& rle_eyeriss_codec();
+const Codec& ebpc_codec();
+const Codec& bdi_codec();
 const Codec& apack_codec();
 const Codec& zstd_codec();
 
