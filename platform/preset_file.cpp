@@ -5,10 +5,8 @@
 #include <algorithm>
 #include <filesystem>
 #include <optional>
-#include <vector>
 
 #include "models/dram/address_map.h"
-#include "platform/ini.h"
 #include "workloads/error.h"
 #include "workloads/input_file.h"
 
@@ -57,8 +55,9 @@ const ParameterRegistry& file_keys() {
 
 class PresetFile {
  public:
-  explicit PresetFile(const std::string& path) : path_(path), keys_(file_keys()) {
-    for (const IniEntry& entry : read_ini(path)) {
+  PresetFile(const std::vector<IniEntry>& settings, const std::string& path)
+      : path_(path), keys_(file_keys()) {
+    for (const IniEntry& entry : settings) {
       const ParameterOrigin origin = ParameterOrigin::file(path, entry.line);
       if (registry().find(entry.full_key()) != nullptr) {
         throw InputError(origin.named(entry.full_key()) +
@@ -147,7 +146,11 @@ class PresetFile {
 }  // namespace
 
 dram::Preset read_preset_file(const std::string& path) {
-  return PresetFile(path).preset();
+  return preset_of(read_ini(path), path);
+}
+
+dram::Preset preset_of(const std::vector<IniEntry>& settings, const std::string& path) {
+  return PresetFile(settings, path).preset();
 }
 
 dram::Preset chosen_preset(const Parameters& parameters) {

@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "models/dram/preset.h"
+#include "platform/ini.h"
 #include "platform/parameters.h"
 
 namespace dpred {
@@ -20,6 +22,8 @@ namespace dpred {
 /// numbers that break a rule (dram::broken_rule), a mapping that does not suit the organisation. Without a
 /// line: a key that is missing, a file that cannot be read.
 dram::Preset read_preset_file(const std::string& path);
+/// The same of a file's settings, which were scanned already.
+dram::Preset preset_of(const std::vector<IniEntry>& settings, const std::string& path);
 
 /// The preset that `dram.preset` names: of the program, or in a file. What keeps the file from being opened
 /// is reported with the place where it is named.

@@ -1,6 +1,8 @@
 #include "workloads/input_file.h"
 
 #include <cerrno>
+#include <fstream>
+#include <sstream>
 #include <system_error>
 
 #include "workloads/error.h"
@@ -32,13 +34,16 @@ InputFile::InputFile(const fs::path& path) : name_(printable(path.string())) {
   size_ = fs::file_size(path, error);
   if (error) fail("cannot be read: " + error.message());
   errno = 0;
-  stream_.open(path, std::ios::binary);
-  if (!stream_) fail("cannot be read: " + std::generic_category().message(errno));
+  stream_ = std::make_unique<std::ifstream>(path, std::ios::binary);
+  if (!*stream_) fail("cannot be read: " + std::generic_category().message(errno));
 }
 
+InputFile::InputFile(const std::string& name, const std::string& bytes)
+    : name_(printable(name)), size_(bytes.size()), stream_(std::make_unique<std::istringstream>(bytes)) {}
+
 void InputFile::read(void* to, std::size_t count) {
-  stream_.read(static_cast<char*>(to), static_cast<std::streamsize>(count));
-  if (static_cast<std::size_t>(stream_.gcount()) != count) fail("cannot be read to its end");
+  stream_->read(static_cast<char*>(to), static_cast<std::streamsize>(count));
+  if (static_cast<std::size_t>(stream_->gcount()) != count) fail("cannot be read to its end");
 }
 
 void InputFile::fail(const std::string& problem) const {

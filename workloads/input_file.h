@@ -4,7 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <fstream>
+#include <istream>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ class InputFile {
   /// device would block or never end.
   explicit InputFile(const std::filesystem::path& path);
 
+  /// Bytes that are in memory already, as a file of this name.
+  InputFile(const std::string& name, const std::string& bytes);
+
   /// Size in bytes at the time of opening.
   std::uint64_t size() const { return size_; }
 
@@ -37,7 +41,7 @@ class InputFile {
  private:
   std::string name_;
   std::uint64_t size_ = 0;
-  std::ifstream stream_;
+  std::unique_ptr<std::istream> stream_;
 };
 
 }  // namespace dpred

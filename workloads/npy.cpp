@@ -13,7 +13,6 @@
 #include <utility>
 
 #include "workloads/error.h"
-#include "workloads/input_file.h"
 
 namespace dpred {
 
@@ -241,10 +240,14 @@ void advise_large_pages([[maybe_unused]] std::uint8_t* memory, [[maybe_unused]] 
 
 }  // namespace
 
-NpyFile read_npy(const std::filesystem::path& path, std::string_view type_name,
+NpyFile read_npy(const std::filesystem::path& path, std::string_view type,
                  const std::vector<std::int64_t>& shape) {
-  const ValueType& type = value_type(type_name);
   InputFile file(path);
+  return read_npy(file, type, shape);
+}
+
+NpyFile read_npy(InputFile& file, std::string_view type_name, const std::vector<std::int64_t>& shape) {
+  const ValueType& type = value_type(type_name);
   NpyFile npy;
   Header header = read_header(file);
   const Dictionary dictionary(std::string_view(header.bytes).substr(header.dictionary), file);

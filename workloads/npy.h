@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "workloads/input_file.h"
+
 namespace dpred {
 
 /// The bytes of one .npy file.
@@ -24,5 +26,7 @@ struct NpyFile {
 /// checked before memory for the values is taken.
 NpyFile read_npy(const std::filesystem::path& path, std::string_view type,
                  const std::vector<std::int64_t>& shape);
+/// The same of a file that was just opened.
+NpyFile read_npy(InputFile& file, std::string_view type, const std::vector<std::int64_t>& shape);
 
 }  // namespace dpred

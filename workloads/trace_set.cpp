@@ -78,14 +78,9 @@ struct TensorEntry {
   bool is_weight = false;
 };
 
-struct AuxEntry {
-  std::string file, dtype;
-  std::int64_t length = 0;
-};
-
 struct Entries {
   std::map<std::string, TensorEntry> tensors;
-  std::map<std::string, AuxEntry> aux;
+  std::map<std::string, Manifest::Vector> aux;
 };
 
 std::vector<double> scales(const JsonField& field, bool is_weight, std::int64_t filters) {
@@ -147,8 +142,8 @@ TensorEntry tensor_entry(const JsonField& field, const std::string& key, int net
   return entry;
 }
 
-AuxEntry aux_entry(const JsonField& field) {
-  AuxEntry entry;
+Manifest::Vector aux_entry(const JsonField& field) {
+  Manifest::Vector entry;
   entry.file = plain_file_name(field.member("file"));
   entry.length = integers<1>(field.member("shape"), 1)[0];
   const std::vector<std::string> types{"int32", "float32", "float64"};
@@ -378,7 +373,7 @@ std::vector<double> widened(const std::vector<std::uint8_t>& bytes) {
   return values;
 }
 
-Auxiliary read_aux(FileReader& files, const std::string& place, const AuxEntry& entry,
+Auxiliary read_aux(FileReader& files, const std::string& place, const Manifest::Vector& entry,
                    const fs::path& folder) {
   const std::vector<std::uint8_t> bytes = files.read(entry.file, place, entry.dtype, {entry.length});
   Auxiliary aux;
@@ -432,19 +427,16 @@ std::string read_manifest(InputFile& file) {
 
 }  // namespace
 
-Network read_trace_set(const fs::path& folder) {
-  check_folder(folder);
-  InputFile file(folder / "manifest.json");
-  const std::string bytes = read_manifest(file);
-  const nlohmann::json document = parse_json(bytes, file.name());
-  const JsonField manifest(document, file.name());
+Manifest parse_manifest(const std::string& bytes, const std::string& file) {
+  const nlohmann::json document = parse_json(bytes, file);
+  const JsonField manifest(document, file);
 
   const JsonField format = manifest.member("format");
   if (format.integer(0) != 1)
     format.fail(fmt::format("{}, but this reader knows format 1", format.integer(0)));
-  Network network;
-  const auto name = manifest.optional_member("network");
-  network.name = name ? name->text() : fs::canonical(folder).filename().string();
+  Manifest parsed;
+  Network& network = parsed.network;
+  if (const auto name = manifest.optional_member("network")) network.name = name->text();
   if (const auto source = manifest.optional_member("source")) network.source = source->text();
   const JsonField bits = manifest.member("bits");
   network.bits = static_cast<int>(bits.integer(1, 64));
@@ -468,18 +460,31 @@ Network read_trace_set(const fs::path& folder) {
     network.layers.push_back(read_layer(layer, entries));
   if (network.layers.empty()) layers.fail("must have at least one layer");
   check_all_used(tensors, document, entries, network.layers);
+  for (auto& [key, entry] : entries.tensors) {
+    parsed.tensor_files.emplace(key, std::move(entry.file));
+    network.tensors.emplace(key, std::move(entry.tensor));
+  }
+  parsed.vectors = std::move(entries.aux);
+  return parsed;
+}
+
+Network read_trace_set(const fs::path& folder) {
+  check_folder(folder);
+  InputFile file(folder / "manifest.json");
+  const std::string bytes = read_manifest(file);
+  Manifest manifest = parse_manifest(bytes, file.name());
+  Network network = std::move(manifest.network);
+  if (network.name.empty()) network.name = fs::canonical(folder).filename().string();
 
   Fnv1a64 hash;
   hash.add(bytes.data(), bytes.size());
   FileReader files(folder, hash);
-  for (auto& [key, entry] : entries.tensors) {
-    const Shape& shape = entry.tensor.shape;
-    entry.tensor.data = files.read(entry.file, "tensors." + clipped(key), to_string(entry.tensor.dtype),
-                                   {shape.begin(), shape.end()});
-    network.tensors.emplace(key, std::move(entry.tensor));
+  for (auto& [key, tensor] : network.tensors) {
+    tensor.data = files.read(manifest.tensor_files.at(key), "tensors." + clipped(key),
+                             to_string(tensor.dtype), {tensor.shape.begin(), tensor.shape.end()});
   }
-  for (const auto& [key, entry] : entries.aux) {
-    network.aux.emplace(key, read_aux(files, "aux." + clipped(key), entry, folder));
+  for (const auto& [key, vector] : manifest.vectors) {
+    network.aux.emplace(key, read_aux(files, "aux." + clipped(key), vector, folder));
   }
   network.hash = hash.hex();
   return network;

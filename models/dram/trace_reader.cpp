@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <utility>
 
 #include "workloads/error.h"
 
@@ -50,8 +51,8 @@ bool is_word(std::string_view text, std::string_view word) {
 
 }  // namespace
 
-TraceReader::TraceReader(const std::filesystem::path& path, std::uint64_t capacity)
-    : file_(path), capacity_(capacity), unread_(file_.size()) {
+TraceReader::TraceReader(InputFile file, std::uint64_t capacity)
+    : file_(std::move(file)), capacity_(capacity), unread_(file_.size()) {
   fill();
   if (std::string_view(buffer_).substr(0, byte_order_mark.size()) == byte_order_mark)
     position_ = byte_order_mark.size();

@@ -36,7 +36,10 @@ class TraceReader {
   static constexpr std::size_t longest_line = 4096;
 
   /// `capacity`: bytes of the memory.
-  TraceReader(const std::filesystem::path& path, std::uint64_t capacity);
+  TraceReader(const std::filesystem::path& path, std::uint64_t capacity)
+      : TraceReader(InputFile(path), capacity) {}
+  /// The same of a file that was just opened.
+  TraceReader(InputFile file, std::uint64_t capacity);
 
   /// The next request, or nothing behind the last one.
   std::optional<TraceRequest> next();
