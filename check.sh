@@ -9,7 +9,7 @@ source "$root/tests/support/setup.sh"
 usage="usage: ./check.sh [--fast] [--tidy] [--long]
 Installs the packages that are missing (with sudo unless run as root), builds and runs every test but
 those that are marked as long and those that need real trace sets.
-  --fast  the release build only: no sanitizers, no build without SystemC
+  --fast  the release build only: no sanitizers, no fuzzers, no build without SystemC
   --tidy  clang-tidy over all sources but the tests too
   --long  also the tests that are tagged [.long]
 Where the folder of real trace sets is named in DPRED_TRACES, their tests run too. Where it is unset
@@ -27,6 +27,7 @@ for option in "$@"; do
 done
 
 packages=("${build_packages[@]}" clang-format python3-numpy)
+((fast == 1)) || packages+=(clang libclang-rt-14-dev)
 ((tidy == 0)) || packages+=(clang-tidy)
 jobs=$(nproc)
 passed=0 failed=0 skipped=0
@@ -136,6 +137,10 @@ if ((fast == 0)); then
   step "sanitize: build" "building the preset sanitize"
   build sanitize
   test_preset "sanitize: tests" sanitize
+
+  step "fuzz: build" "building the preset fuzz"
+  build fuzz
+  check "fuzzers, a short run" tests/fuzz/run_fuzzers --runs 20000 -j "$jobs"
 fi
 
 step "Summary, after $((SECONDS / 60)) min $((SECONDS % 60)) s" "summing up"
