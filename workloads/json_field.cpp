@@ -104,6 +104,11 @@ std::vector<std::string> JsonField::keys() const {
   return all;
 }
 
+std::size_t JsonField::size() const {
+  if (!value_->is_array()) wrong_type("an array");
+  return value_->size();
+}
+
 std::vector<JsonField> JsonField::elements() const {
   if (!value_->is_array()) wrong_type("an array");
   std::vector<JsonField> all;

@@ -29,6 +29,8 @@ class JsonField {
   std::optional<JsonField> optional_member(const std::string& key) const;
   /// Keys of an object, sorted.
   std::vector<std::string> keys() const;
+  /// Number of elements of an array.
+  std::size_t size() const;
   /// Elements of an array.
   std::vector<JsonField> elements() const;
 

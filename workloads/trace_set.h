@@ -1,11 +1,11 @@
 // Reader of a trace set: a folder with manifest.json (format 1) and .npy files.
 #pragma once
 
-#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
 
+#include "workloads/manifest.h"
 #include "workloads/network.h"
 
 namespace dpred {
@@ -47,14 +47,9 @@ Network read_trace_set(const std::filesystem::path& folder);
 
 /// What a manifest says, checked as far as it can be without the other files.
 struct Manifest {
-  struct Vector {
-    std::string file, dtype;
-    std::int64_t length = 0;
-  };
-
   Network network;  ///< without values, vectors and hash; the name is empty where the manifest has none
   std::map<std::string, std::string> tensor_files;  ///< by the tensor's key; files in the set's folder
-  std::map<std::string, Vector> vectors;            ///< those of `aux`
+  std::map<std::string, AuxEntry> vectors;          ///< those of `aux`
 };
 
 /// The part of read_trace_set() that reads the manifest; `file` is its name in messages.
