@@ -42,6 +42,8 @@ class BrickMap {
 
   const BrickShape& shape() const { return shape_; }
   const std::uint8_t* at(std::int64_t position) const { return widths_.data() + position * shape_.bricks(); }
+  /// All widths, to be set by who has them from elsewhere than values.
+  std::uint8_t* widths() { return widths_.data(); }
 
   /// Takes in `count` consecutive channels of one position, given as container codes.
   void absorb(std::int64_t position, std::int64_t first_channel, std::int64_t count,
