@@ -68,7 +68,8 @@ std::vector<std::uint64_t> weight_bits(const ComputeDesign& design, const LayerS
   return bits;
 }
 
-/// Sum over the layer's multiplications of the bits that they need.
+}  // namespace
+
 SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, const ArrayOperand& activations,
                        const ArrayOperand& weights) {
   const ValueFormat& format = activations.format;
@@ -101,6 +102,51 @@ SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, con
   });
   return slots;
 }
+
+namespace {
+
+/// Mean of the bits of values, where at most `at_most` count.
+double mean_bits(const std::vector<std::int64_t>& values, int at_most) {
+  double bits = 0, count = 0;
+  for (std::size_t b = 0; b < values.size(); ++b) {
+    bits += static_cast<double>(values[b]) * std::min(static_cast<int>(b), at_most);
+    count += static_cast<double>(values[b]);
+  }
+  return bits / count;
+}
+
+/// Output positions of one axis, over all taps, whose tap lies inside the input.
+template <class Place>
+std::int64_t taps_inside(std::int64_t outputs, std::int64_t taps, std::int64_t size, Place&& place) {
+  std::int64_t inside = 0;
+  for (std::int64_t tap = 0; tap < taps; ++tap) {
+    for (std::int64_t o = 0; o < outputs; ++o) {
+      const std::int64_t at = place(o, tap);
+      inside += at >= 0 && at < size;
+    }
+  }
+  return inside;
+}
+
+}  // namespace
+
+SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, int bits,
+                       const std::vector<std::int64_t>& activations,
+                       const std::vector<std::int64_t>& weights) {
+  const std::int64_t rows = taps_inside(
+      layer.OH, layer.R, layer.H, [&](std::int64_t o, std::int64_t tap) { return layer.input_row(o, tap); });
+  const std::int64_t columns = taps_inside(layer.OW, layer.S, layer.W, [&](std::int64_t o, std::int64_t tap) {
+    return layer.input_column(o, tap);
+  });
+  // Padding is zero, and needs no bits.
+  const double multiplications = static_cast<double>(layer.N * layer.K * layer.channels_per_group()) *
+                                 static_cast<double>(rows) * static_cast<double>(columns);
+  const double of_weight = design.serial_weights() ? mean_bits(weights, bits + 1) : 1;
+  return static_cast<SlotCount>(multiplications * of_weight *
+                                mean_bits(activations, design.serial_activations() ? bits + 1 : bits));
+}
+
+namespace {
 
 /// Time that columns spend in steps, over all windows and before it is multiplied by the weights' factor.
 struct ActivationTime {
@@ -263,8 +309,8 @@ ArrayCycles ArraySlots::cycles() const {
 }
 
 ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
-                       const LayerPrecision& precision, const ArrayOperand& activations,
-                       const ArrayOperand& weights) {
+                       const LayerPrecision& precision, const BrickMap* activations, const BrickMap* weights,
+                       SlotCount useful) {
   const auto tiles = static_cast<std::uint64_t>(geometry.tiles);
   const auto rows = static_cast<std::uint64_t>(geometry.rows_of(design, precision.bits));
   const auto columns = static_cast<std::uint64_t>(geometry.columns_of(design, precision.bits));
@@ -285,12 +331,11 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
       single_window ? std::max<std::int64_t>(0, w - computed.R * computed.S * bricks)
                     : divide_up(windows, w) * w - windows);
 
-  const ActivationTime time = activation_time(design, geometry, computed, precision, activations.bricks);
+  const ActivationTime time = activation_time(design, geometry, computed, precision, activations);
   const std::vector<std::uint64_t> step_lanes = lanes_of_steps(layer, geometry);
   const SlotCount row_cycle = SlotCount{columns} * lanes * bits;
   SlotCount with_channel = 0;
-  for (const std::vector<Part>& set :
-       parts_of(design, geometry, layer, precision, activations.bricks, weights.bricks)) {
+  for (const std::vector<Part>& set : parts_of(design, geometry, layer, precision, activations, weights)) {
     std::uint64_t end = 0;
     std::uint64_t rows_used = 0;
     for (const Part& part : set) {
@@ -303,9 +348,9 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
       const FilterSet& own = part.filters;
       const std::int64_t first_brick =
           layer.depthwise() ? own.channel_begin / geometry.lanes : own.channel_begin / channels * bricks;
-      const StepTime busy = step_time(
-          time, weight_times(design, geometry, precision, computed, bricks, weights.bricks, own.filters()),
-          first_brick, bricks, step_lanes);
+      const StepTime busy =
+          step_time(time, weight_times(design, geometry, precision, computed, bricks, weights, own.filters()),
+                    first_brick, bricks, step_lanes);
 
       std::uint64_t tile_cycles = 0, empty = 0, early = 0;
       for (const LayerSchedule::TileTime& tile : part.tiles) {
@@ -323,10 +368,17 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
       with_channel += row_bits * busy.lanes;
     }
   }
-  const SlotCount useful = useful_slots(design, layer, activations, weights);
+  useful = std::min(useful, with_channel);
   slots.charge(SlotCause::useful, useful);
   slots.charge(SlotCause::width_padding, with_channel - useful);
   return slots;
+}
+
+ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
+                       const LayerPrecision& precision, const ArrayOperand& activations,
+                       const ArrayOperand& weights) {
+  return array_slots(design, geometry, layer, precision, activations.bricks, weights.bricks,
+                     useful_slots(design, layer, activations, weights));
 }
 
 }  // namespace dpred

@@ -66,4 +66,20 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
                        const LayerPrecision& precision, const ArrayOperand& activations,
                        const ArrayOperand& weights);
 
+/// The same where the useful slots are known or estimated. What passes the slots that there are for
+/// multiplications is cut off.
+ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
+                       const LayerPrecision& precision, const BrickMap* activations, const BrickMap* weights,
+                       SlotCount useful);
+
+/// Sum over the layer's multiplications of the bits that they need.
+SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, const ArrayOperand& activations,
+                       const ArrayOperand& weights);
+
+/// The same where only the values of each operand are known by their bits, zeros having none: [b] values of b
+/// bits, up to B + 1. An estimate, as if wide values were anywhere.
+SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, int bits,
+                       const std::vector<std::int64_t>& activations,
+                       const std::vector<std::int64_t>& weights);
+
 }  // namespace dpred
