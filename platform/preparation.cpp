@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "models/dram/address_map.h"
+#include "platform/width_profile.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -94,17 +95,28 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
   elided = p.text("sim.data") == "elided";
 }
 
-TensorStream::TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options,
-                           const Codec& codec, const CodecOptions& codec_options)
+DesignPoint::DesignPoint(const Parameters& parameters, const Network& network) : DesignPoint(parameters) {
+  if (!network.profile || elided) return;
+  if (parameters.origin("sim.data").kind != ParameterOrigin::Kind::default_value)
+    throw InputError(parameters.named("sim.data") + ": " + network.profile->file +
+                     " is a width profile, without values that could be carried");
+  elided = true;
+}
+
+TensorStream::TensorStream(NetworkWidths& known, const Tensor& values, StreamRole role,
+                           const StreamOptions& options, const Codec& codec,
+                           const CodecOptions& codec_options)
     : tensor(&values),
-      profile(profile_of(values)),
+      profile(known.profile(values)),
       layout(role, values.shape, options),
-      widths(WidthMap::of(values, profile.format, layout, codec.sign_form(codec_options))),
-      coded(codec.plan({layout, profile.format, widths, codec_options, &values})),
+      widths(codec.name() == "raw" ? WidthMap{}
+                                   : known.groups(values, layout, codec.sign_form(codec_options))),
+      coded(codec.plan({layout, profile.format, widths, codec_options, known.values(values)})),
       raw(find_codec("raw").plan({layout, profile.format, widths, codec_options})) {}
 
 Preparation::Preparation(const Network& network, const DesignPoint& point, std::shared_ptr<BrickMaps> maps)
-    : network_(network), point_(point), maps_(std::move(maps)) {
+    : network_(network), point_(point), widths_(NetworkWidths::of(network, std::move(maps))) {
+  widths_->check(point);
   allocate(network.layers.size() * LayerDescriptor::size);
   layers_.reserve(network.layers.size());
   for (const Layer& layer : network.layers)
@@ -127,8 +139,8 @@ std::uint64_t Preparation::allocate(std::uint64_t bytes) {
 TensorStream& Preparation::stream_of(const std::string& key, StreamRole role) {
   std::unique_ptr<TensorStream>& stream = streams_[{key, role}];
   if (!stream) {
-    stream = std::make_unique<TensorStream>(network_.tensor(key), role, point_.stream, *point_.codec,
-                                            point_.codec_options);
+    stream = std::make_unique<TensorStream>(*widths_, network_.tensor(key), role, point_.stream,
+                                            *point_.codec, point_.codec_options);
   }
   return *stream;
 }
@@ -184,12 +196,10 @@ void Preparation::prepare(const Layer& layer) {
 
   const LayerPrecision precision{network_.bits, input.stream->profile.width, weight.stream->profile.width};
   if (point_.design->activation == WidthSource::brick) {
-    prepared.activation_bricks = maps_->of(*input.stream->tensor, input.stream->profile.format,
-                                           activation_bricks(shape, point_.geometry));
+    prepared.activation_bricks = widths_->activation_bricks(layer, point_.geometry);
   }
   if (point_.design->weight == WidthSource::brick) {
-    prepared.weight_bricks = maps_->of(*weight.stream->tensor, weight.stream->profile.format,
-                                       weight_bricks(shape, point_.geometry));
+    prepared.weight_bricks = widths_->weight_bricks(layer, point_.geometry);
   }
   ArrayGeometry geometry = point_.geometry;
   if (geometry.tile_split == TileSplit::best) {
@@ -243,14 +253,11 @@ void Preparation::prepare(const Layer& layer) {
 ArrayCycles Preparation::array_cycles(const PreparedLayer& layer) const {
   const OperandDescriptor& activation = layer.descriptor.activation;
   const OperandDescriptor& weight = layer.descriptor.weight;
-  const ArrayOperand activations{network_.tensor(layer.layer->input), activation.format.values,
-                                 layer.activation_bricks.get()};
-  const ArrayOperand weights{network_.tensor(layer.layer->weight), weight.format.values,
-                             layer.weight_bricks.get()};
   ArrayGeometry geometry = point_.geometry;
   geometry.tile_split = layer.descriptor.tile_split;
   return array_slots(*point_.design, geometry, layer.layer->shape,
-                     {network_.bits, activation.width, weight.width}, activations, weights)
+                     {network_.bits, activation.width, weight.width}, layer.activation_bricks.get(),
+                     layer.weight_bricks.get(), widths_->useful_slots(*point_.design, *layer.layer))
       .cycles();
 }
 

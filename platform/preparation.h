@@ -17,6 +17,7 @@
 #include "models/codec/stream_directory.h"
 #include "platform/layer_descriptor.h"
 #include "platform/memory_point.h"
+#include "platform/network_widths.h"
 #include "platform/parameters.h"
 #include "platform/planner.h"
 #include "workloads/network.h"
@@ -42,6 +43,8 @@ struct DesignPoint {
   /// Marks what it reads, and reads the file of a DRAM preset that is one. InputError for combinations that
   /// cannot be.
   explicit DesignPoint(const Parameters& parameters);
+  /// For a network: of one without values, nothing is carried. InputError if the user asks for it.
+  DesignPoint(const Parameters& parameters, const Network& network);
 };
 
 /// Parameters of the codec alone, for commands that need no more. Without the group, which codecs have for
@@ -54,12 +57,13 @@ struct TensorStream {
   const Tensor* tensor = nullptr;
   TensorProfile profile;
   StreamLayout layout;
-  WidthMap widths;
+  WidthMap widths;   ///< empty where the codec is raw
   StreamPlan coded;  ///< with the codec of the design point
   StreamPlan raw;    ///< uncompressed: for the raw_* columns
 
-  TensorStream(const Tensor& values, StreamRole role, const StreamOptions& options, const Codec& codec,
-               const CodecOptions& codec_options);
+  /// `widths` knows the tensor's values.
+  TensorStream(NetworkWidths& widths, const Tensor& values, StreamRole role, const StreamOptions& options,
+               const Codec& codec, const CodecOptions& codec_options);
 };
 
 /// A tensor's place in memory.
@@ -90,7 +94,8 @@ struct PreparedLayer {
 class Preparation {
  public:
   /// The network must outlive it. Preparations of one network that are given the same maps find each map
-  /// once. InputError if a layer has no plan that fits the buffers.
+  /// once. InputError if a layer has no plan that fits the buffers, or the point needs values that the
+  /// network doesn't have.
   Preparation(const Network& network, const DesignPoint& point,
               std::shared_ptr<BrickMaps> maps = std::make_shared<BrickMaps>());
   Preparation(const Preparation&) = delete;
@@ -116,7 +121,7 @@ class Preparation {
 
   const Network& network_;
   const DesignPoint& point_;
-  std::shared_ptr<BrickMaps> maps_;
+  std::unique_ptr<NetworkWidths> widths_;
   std::uint64_t next_address_ = 0;
   std::map<std::pair<std::string, StreamRole>, std::unique_ptr<TensorStream>> streams_;
   std::map<std::pair<std::string, StreamRole>, StoredTensor*> places_;

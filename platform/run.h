@@ -54,8 +54,8 @@ struct SimulationOptions {
   bool check = false;
 };
 
-/// InputError for options that don't go with the design point.
-void check(const SimulationOptions& options, const DesignPoint& point);
+/// InputError for options that don't go with the network or the design point.
+void check(const SimulationOptions& options, const Network& network, const DesignPoint& point);
 
 /// Simulates the network once and, for `binds_next`, each layer again with the resource that binds it ideal.
 /// With data carried, every tensor in memory is decoded and compared afterwards. One call a process: SystemC

@@ -8,6 +8,7 @@
 #include "platform/accelerator.h"
 #include "platform/check.h"
 #include "platform/run.h"
+#include "platform/width_profile.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -157,7 +158,7 @@ class Testbed : public sc_core::sc_module {
     for (const PreparedLayer& layer : preparation_.layers()) {
       const auto bytes = layer.descriptor.to_bytes();
       host_.write(layer.descriptor_address, {bytes.begin(), bytes.end()});
-      if (layer.descriptor.bias_address != 0) {
+      if (layer.descriptor.bias_address != 0 && !preparation_.point().elided) {
         host_.write(layer.descriptor.bias_address, preparation_.bias_bytes(*layer.layer));
       }
     }
@@ -240,14 +241,17 @@ class Testbed : public sc_core::sc_module {
 
 }  // namespace
 
-void check(const SimulationOptions& options, const DesignPoint& point) {
+void check(const SimulationOptions& options, const Network& network, const DesignPoint& point) {
+  if (options.check && network.profile)
+    throw InputError("a check needs values to compute with, and " + network.profile->file +
+                     " is a width profile without any");
   if (options.check && point.elided)
     throw InputError("a check needs values to compute with, and sim.data = elided copies none: use carried");
 }
 
 RunResult simulate(const Preparation& preparation, const Progress& progress,
                    const SimulationOptions& options) {
-  check(options, preparation.point());
+  check(options, preparation.network(), preparation.point());
   Testbed testbed("testbed", preparation, progress, options);
   sc_core::sc_start();
   if (testbed.failure) std::rethrow_exception(testbed.failure);

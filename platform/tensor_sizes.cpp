@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <map>
+#include <memory>
 
 #include "models/codec/entropy.h"
 #include "platform/first_readings.h"
+#include "platform/network_widths.h"
+#include "platform/width_profile.h"
+#include "workloads/error.h"
 
 namespace dpred {
 
@@ -14,19 +18,39 @@ std::vector<std::string> measured_codec_names() {
   return names;
 }
 
+namespace {
+
+bool needs_values(const std::string& name) {
+  return name == entropy_name || !find_codec(name).plans_from_widths();
+}
+
+}  // namespace
+
+std::vector<std::string> measured_codec_names(const Network& network) {
+  std::vector<std::string> names = measured_codec_names();
+  if (network.profile) names.erase(std::remove_if(names.begin(), names.end(), needs_values), names.end());
+  return names;
+}
+
 std::vector<TensorSizes> tensor_sizes(const Network& network, const std::vector<std::string>& codecs,
                                       const StreamOptions& options, const CodecOptions& codec_options) {
+  const auto without_values = std::find_if(codecs.begin(), codecs.end(), needs_values);
+  if (network.profile && without_values != codecs.end()) {
+    throw InputError(network.profile->file + ": a width profile, without the values that " + *without_values +
+                     " needs");
+  }
   std::vector<TensorSizes> rows;
+  const std::unique_ptr<NetworkWidths> known = NetworkWidths::of(network, std::make_shared<BrickMaps>());
   for (const TensorReading& reading : first_readings(network)) {
     const Tensor& tensor = *reading.tensor;
-    const ValueFormat format = profile_of(tensor).format;
+    const ValueFormat& format = known->profile(tensor).format;
     const StreamLayout layout(reading.role, tensor.shape, options);
     std::map<SignForm, WidthMap> found;
     const auto plan_of = [&](const Codec& codec) {
       const SignForm sign = codec.sign_form(codec_options);
       const auto [widths, is_new] = found.try_emplace(sign);
-      if (is_new) widths->second = WidthMap::of(tensor, format, layout, sign);
-      return codec.plan({layout, format, widths->second, codec_options, &tensor});
+      if (is_new) widths->second = known->groups(tensor, layout, sign);
+      return codec.plan({layout, format, widths->second, codec_options, known->values(tensor)});
     };
     for (const std::string& name : codecs) {
       rows.push_back(

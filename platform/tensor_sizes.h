@@ -12,6 +12,8 @@ namespace dpred {
 
 /// The names of all codecs, and the entropy bound after them.
 std::vector<std::string> measured_codec_names();
+/// Those that can be measured of it: of a network without values, the codecs that plan from widths.
+std::vector<std::string> measured_codec_names(const Network& network);
 
 struct TensorSizes {
   std::string tensor;  ///< key
@@ -24,7 +26,8 @@ struct TensorSizes {
 };
 
 /// A row for each of these codecs on each tensor, in the order of first reading; the first reading decides
-/// role and layout. Widths are found once a tensor and form of sign.
+/// role and layout. Widths are found once a tensor and form of sign. InputError if the network doesn't have
+/// the values that a codec needs.
 std::vector<TensorSizes> tensor_sizes(const Network& network, const std::vector<std::string>& codecs,
                                       const StreamOptions& options, const CodecOptions& codec_options);
 

@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <iostream>
 
+#include "platform/width_profile.h"
 #include "testbench/commands.h"
 #include "workloads/error.h"
 #include "workloads/input_file.h"
@@ -21,7 +22,7 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
                                                   po::options_description own) {
   own.add_options()("help,h", "print this help");
   po::options_description all = own;
-  all.add_options()("workload", po::value<std::string>(), "a trace set's folder");
+  all.add_options()("workload", po::value<std::string>(), "a trace set's folder, or a width profile");
   po::positional_options_description positional;
   positional.add("workload", 1);
   CommandLine line = parse_command_line(arguments, all, positional);
@@ -31,7 +32,7 @@ std::optional<CommandLine> parse_workload_command(const std::string& command,
     return std::nullopt;
   }
   if (line.options.count("workload") == 0) {
-    throw InputError(command + ": no workload given: name a trace set's folder");
+    throw InputError(command + ": no workload given: name a trace set's folder, or a width profile");
   }
   return line;
 }
@@ -80,7 +81,15 @@ Network load_workload(const CommandLine& line) {
       !std::filesystem::exists(folder / "manifest.json", ignored)) {
     throw InputError(printable(path) + ": the results of a run; what is needed is the workload that it ran");
   }
-  return read_trace_set(path);
+  if (std::filesystem::is_directory(folder, ignored) || folder.extension() != ".json") {
+    return read_trace_set(path);
+  }
+  return read_width_profile(path);
+}
+
+void note_estimates(const Network& network) {
+  if (!network.profile) return;
+  std::cerr << "note: " << network.profile->file << " is a width profile: sizes and cycles are estimates\n";
 }
 
 void note_unread(const Parameters& parameters, const std::string& command) {

@@ -6,6 +6,7 @@
 #include <iostream>
 
 #include "platform/preparation.h"
+#include "platform/width_profile.h"
 #include "testbench/command_options.h"
 #include "testbench/commands.h"
 #include "testbench/compress_report.h"
@@ -96,17 +97,25 @@ int compress_command(const std::vector<std::string>& arguments) {
   own.add_options()("sweep-group", po::value<std::string>()->value_name("[N,...]"),
                     "sums for several group sizes [without a value 4,8,16,32,64,128,256], of dpred or of "
                     "--codec");
+  own.add_options()("width-profile", po::value<std::string>()->value_name("FILE"),
+                    "write a width profile of the workload (.json), which is a workload too");
   const std::optional<CommandLine> line =
       parse_workload_command("compress", with_usual_groups(arguments), own);
   if (!line) return 0;
   const bool csv = line->options.count("csv") != 0;
   const bool sweep = line->options.count("sweep-group") != 0;
-  const std::vector<std::string> codecs =
+  std::vector<std::string> codecs =
       chosen_codecs(line->options, sweep ? std::vector<std::string>{"dpred"} : measured_codec_names());
   std::vector<std::int64_t> groups;
   if (sweep) groups = group_sizes(line->options["sweep-group"].as<std::string>());
   const Network network = load_workload(*line);
+  if (!sweep && line->options.count("codec") == 0) codecs = measured_codec_names(network);
   StreamOptions options = stream_options(line->parameters);
+  if (line->options.count("width-profile") != 0) {
+    options.group = line->parameters.integer("codec.group");
+    write_width_profile(line->options["width-profile"].as<std::string>(), network, options,
+                        line->parameters.integer("array.lanes"));
+  }
   if (!sweep) groups = {line->parameters.integer("codec.group")};
   std::vector<TensorSizes> rows;
   for (const std::int64_t group : groups) {
@@ -120,6 +129,7 @@ int compress_command(const std::vector<std::string>& arguments) {
   } else {
     std::cout << (sweep ? sweep_table(network, rows) : sizes_table(network, rows));
   }
+  note_estimates(network);
   note_unread(line->parameters, "compress");
   return 0;
 }

@@ -40,7 +40,7 @@ int explain_command(const std::vector<std::string>& arguments) {
   const std::optional<CommandLine> line = parse_workload_command("explain", arguments, own);
   if (!line) return 0;
   const Network network = load_workload(*line);
-  const DesignPoint point(line->parameters);
+  const DesignPoint point(line->parameters, network);
   const Preparation preparation(network, point);
   bool found = false;
   std::vector<std::string> names;
@@ -68,6 +68,7 @@ int explain_command(const std::vector<std::string>& arguments) {
     throw InputError("--layer: no layer '" + printable(wanted) + "'" + suggestion(wanted, names));
   }
   std::cout << array_table(rows, point);
+  note_estimates(network);
   note_unread(line->parameters, "explain");
   return 0;
 }

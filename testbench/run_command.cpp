@@ -61,10 +61,10 @@ int run_command(const std::vector<std::string>& arguments) {
   const std::optional<CommandLine> line = parse_workload_command("run", arguments, own);
   if (!line) return 0;
   const Network network = load_workload(*line);
-  const DesignPoint point(line->parameters);
+  const DesignPoint point(line->parameters, network);
   SimulationOptions options;
   options.check = line->options.count("check") != 0;
-  check(options, point);
+  check(options, network, point);
   const Preparation preparation(network, point);
   std::unique_ptr<OutputFolder> folder;
   if (line->options.count("output") != 0) {
@@ -108,6 +108,7 @@ int run_command(const std::vector<std::string>& arguments) {
   } else {
     std::cout << terminal_table(result, network, point, compared);
   }
+  note_estimates(network);
   note_unread(line->parameters, "run");
   for (const std::string& mismatch : result.mismatches)
     std::cerr << "dpred run: check failed: " << mismatch << '\n';

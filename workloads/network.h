@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -81,6 +82,8 @@ enum class Provenance : std::uint8_t { real, profiled, synthetic };
 
 std::string_view to_string(Provenance provenance);
 
+struct WidthProfile;  // platform/width_profile.h
+
 struct Network {
   std::string name;
   std::string source;  ///< free text from the manifest
@@ -90,6 +93,8 @@ struct Network {
   std::vector<Layer> layers;
   std::map<std::string, Tensor> tensors;
   std::map<std::string, Auxiliary> aux;
+  /// Where tensors have no values (`data` is empty): what is known of them instead. Else null.
+  std::shared_ptr<const WidthProfile> profile;
 
   const Tensor& tensor(const std::string& key) const { return tensors.at(key); }
 };

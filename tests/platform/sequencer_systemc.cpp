@@ -150,7 +150,8 @@ struct Stored {
   Stored(const Shape& shape, StreamRole role, const StreamOptions& options, const std::string& codec,
          std::uint64_t address)
       : tensor(tensor_of(shape)),
-        stream(tensor, role, options, find_codec(codec), {ZeroVector::always}),
+        stream(*NetworkWidths::of({}, std::make_shared<BrickMaps>()), tensor, role, options,
+               find_codec(codec), {ZeroVector::always}),
         directory(stream.layout, stream.coded) {
     descriptor.address = address;
     descriptor.table_address = stream.coded.has_table() ? address + 4096 : 0;
