@@ -24,7 +24,6 @@ class MeasuredWidths final : public NetworkWidths {
       : network_(network), maps_(std::move(maps)) {}
 
   void check(const DesignPoint&) const override {}
-  void check(const Codec&) const override {}
   const TensorProfile& profile(const Tensor& tensor) override {
     const auto [place, is_new] = profiles_.try_emplace(&tensor);
     if (is_new) place->second = profile_of(tensor);
@@ -66,23 +65,20 @@ class ProfiledWidths final : public NetworkWidths {
   explicit ProfiledWidths(const Network& network) : network_(network), profile_(*network.profile) {}
 
   void check(const DesignPoint& point) const override {
-    check(*point.codec);
+    if (!point.codec->plans_from_widths()) {
+      std::vector<std::string> served;
+      for (const std::string& name : codec_names()) {
+        if (find_codec(name).plans_from_widths()) served.push_back(name);
+      }
+      fail(fmt::format("codec.name = {}", point.codec->name()),
+           fmt::format("no values to find sizes from, but widths for {}", fmt::join(served, ", ")));
+    }
     if (!point.elided) fail("sim.data = carried", "no values to carry: use elided");
     if (point.design->activation != WidthSource::brick && point.design->weight != WidthSource::brick) return;
     if (point.geometry.lanes != profile_.lanes)
       fail(fmt::format("array.lanes = {}", point.geometry.lanes),
            fmt::format("bricks of {} lanes", profile_.lanes));
   }
-  void check(const Codec& codec) const override {
-    if (codec.plans_from_widths()) return;
-    std::vector<std::string> served;
-    for (const std::string& name : codec_names()) {
-      if (find_codec(name).plans_from_widths()) served.push_back(name);
-    }
-    fail(fmt::format("codec.name = {}", codec.name()),
-         fmt::format("no values to find sizes from, but widths for {}", fmt::join(served, ", ")));
-  }
-
   const TensorProfile& profile(const Tensor& tensor) override { return of(tensor.key).profile; }
   WidthMap groups(const Tensor& tensor, const StreamLayout& layout, SignForm sign) override {
     const StreamOptions& options = layout.options();

@@ -25,8 +25,6 @@ class NetworkWidths {
 
   /// InputError for a design point that needs what isn't known.
   virtual void check(const DesignPoint& point) const = 0;
-  /// InputError for a codec that needs what isn't known.
-  virtual void check(const Codec& codec) const = 0;
 
   virtual const TensorProfile& profile(const Tensor& tensor) = 0;
   /// InputError for options and a form of sign that are not known.

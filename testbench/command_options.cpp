@@ -81,9 +81,9 @@ Network load_workload(const CommandLine& line) {
       !std::filesystem::exists(folder / "manifest.json", ignored)) {
     throw InputError(printable(path) + ": the results of a run; what is needed is the workload that it ran");
   }
-  if (std::filesystem::is_directory(folder, ignored) || folder.extension() != ".json") {
-    return read_trace_set(path);
-  }
+  const bool is_profile = folder.extension() == ".json" && folder.filename() != "manifest.json" &&
+                          !std::filesystem::is_directory(folder, ignored);
+  if (!is_profile) return read_trace_set(path);
   return read_width_profile(path);
 }
 

@@ -15,7 +15,8 @@ const std::vector<Command>& commands() {
   static const std::vector<Command> list = {
       {"run", "WORKLOAD [--config FILE]... [--section.key=value]... [--baseline] [--check] [--csv] [-o DIR]",
        "Simulate one design point: bytes, cycles and what binds, per layer.", run_command},
-      {"compress", "WORKLOAD [--config FILE]... [--codec.key=value]... [--codec NAME,...] [--csv]",
+      {"compress",
+       "WORKLOAD [--config FILE]... [--codec.key=value]... [--codec NAME,...] [--width-profile FILE] [--csv]",
        "Sizes of every tensor with every codec; with --sweep-group, of all for several group sizes.",
        compress_command},
       {"vectors",
@@ -40,7 +41,8 @@ void print_usage(std::ostream& out) {
   for (const Command& command : commands()) {
     out << "  dpred " << command.name << ' ' << command.usage << "\n      " << command.summary << '\n';
   }
-  out << "  dpred --version\n\nA WORKLOAD is a trace set's folder. Every command has --help.\n";
+  out << "  dpred --version\n\nA WORKLOAD is a trace set's folder or a width profile. Every command has "
+         "--help.\n";
 }
 
 int dispatch(const std::vector<std::string>& arguments) {

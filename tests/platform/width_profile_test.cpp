@@ -237,7 +237,7 @@ TEST_CASE("a width profile that is written and read back is the same") {
 
 TEST_CASE("what a profile knows exactly is exact on random networks") {
   Random random(52);
-  for (int round = 0; round < 40; ++round) {
+  for (int round = 0; round < 20; ++round) {
     CAPTURE(round);
     const Network network = random_valid_network(random);
     const Network estimated = profiled(network);
@@ -266,7 +266,7 @@ TEST_CASE("what a profile knows exactly is exact on random networks") {
 TEST_CASE("pallets of layers without a kernel are exact in lock step") {
   // One tap without padding reads aligned blocks of windows, which the profile has.
   Random random(53);
-  for (int round = 0; round < 30; ++round) {
+  for (int round = 0; round < 12; ++round) {
     CAPTURE(round);
     Network network;
     network.name = "pointwise";
@@ -471,43 +471,41 @@ TEST_CASE("no change of a single value in a profile does harm") {
   Random random(54);
   int refused = 0, read = 0;
   for (const auto& item : flat.items()) {
-    for (int i = 0; i < 2; ++i) {
-      // The value, or something that it lies in.
-      json::json_pointer place(item.key());
-      while (random.chance(30) && !place.parent_pointer().empty())
-        place = place.parent_pointer();
-      json changed = good;
-      if (random.chance(20)) {
-        json& parent = changed[place.parent_pointer()];
-        if (parent.is_object()) {
-          parent.erase(place.back());
-        } else {
-          parent.erase(static_cast<std::size_t>(std::stoul(place.back())));
-        }
+    // The value, or something that it lies in.
+    json::json_pointer place(item.key());
+    while (random.chance(30) && !place.parent_pointer().empty())
+      place = place.parent_pointer();
+    json changed = good;
+    if (random.chance(20)) {
+      json& parent = changed[place.parent_pointer()];
+      if (parent.is_object()) {
+        parent.erase(place.back());
       } else {
-        changed[place] = random.of(values);
+        parent.erase(static_cast<std::size_t>(std::stoul(place.back())));
       }
-      CAPTURE(place.to_string(), changed.dump());
-      folder.write("p.json", changed.dump());
-      try {
-        const Network network = read_width_profile(folder.path("p.json"));
-        ++read;
-        const DesignPoint point(
-            parameters_of({{"array.design", "dpred-loom"},
-                           {"codec.group", std::to_string(network.profile->group)},
-                           {"codec.slice_channels", std::to_string(network.profile->slice_channels)},
-                           {"array.lanes", std::to_string(network.profile->lanes)}}),
-            network);
-        const Preparation preparation(network, point);
-        for (const PreparedLayer& layer : preparation.layers())
-          preparation.array_cycles(layer);
-      } catch (const InputError&) {
-        ++refused;
-      }
+    } else {
+      changed[place] = random.of(values);
+    }
+    CAPTURE(place.to_string(), changed.dump());
+    folder.write("p.json", changed.dump());
+    try {
+      const Network network = read_width_profile(folder.path("p.json"));
+      ++read;
+      const DesignPoint point(
+          parameters_of({{"array.design", "dpred-loom"},
+                         {"codec.group", std::to_string(network.profile->group)},
+                         {"codec.slice_channels", std::to_string(network.profile->slice_channels)},
+                         {"array.lanes", std::to_string(network.profile->lanes)}}),
+          network);
+      const Preparation preparation(network, point);
+      for (const PreparedLayer& layer : preparation.layers())
+        preparation.array_cycles(layer);
+    } catch (const InputError&) {
+      ++refused;
     }
   }
-  CHECK(refused > 1000);
-  CHECK(read > 10);
+  CHECK(refused > 400);
+  CHECK(read > 5);
 }
 
 TEST_CASE("a width profile is written whole or not at all") {

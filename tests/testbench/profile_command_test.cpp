@@ -10,12 +10,12 @@ namespace {
 using Words = std::vector<std::string>;
 
 /// A folder with the set `small` and its profile `small.json`.
-WorkFolder with_profile() {
-  WorkFolder work;
-  work.write_set("small", small_set());
-  quiet_output({"compress", "small", "--width-profile", "small.json"}, work.path());
-  return work;
-}
+struct ProfileFolder : WorkFolder {
+  ProfileFolder() {
+    write_set("small", small_set());
+    quiet_output({"compress", "small", "--width-profile", "small.json"}, path());
+  }
+};
 
 /// What it prints; on standard error it says that results are estimates, and nothing else.
 std::string estimates(const Words& arguments, const WorkFolder& work) {
@@ -29,11 +29,12 @@ std::string estimates(const Words& arguments, const WorkFolder& work) {
 }  // namespace
 
 TEST_CASE("a width profile runs as a workload, and its results say what they are", "[command]") {
-  const WorkFolder work = with_profile();
+  const ProfileFolder work;
   CHECK(estimates({"run", "small.json", "-o", "out"}, work).find("profiled values") != std::string::npos);
   const auto summary = nlohmann::json::parse(read_file(work.path() / "out/summary.json"));
   CHECK(summary["workload"]["values"] == "profiled");
-  CHECK(summary["workload"]["source"].get<std::string>().find("of real values") != std::string::npos);
+  CHECK(summary["workload"]["source"].get<std::string>().find("width profile of synthetic values") !=
+        std::string::npos);
 
   const Table exact(quiet_output({"run", "small", "--csv", "--array.design=stripes"}, work.path()));
   const Table estimated(estimates({"run", "small.json", "--csv", "--array.design=stripes"}, work));
@@ -48,7 +49,7 @@ TEST_CASE("a width profile runs as a workload, and its results say what they are
 }
 
 TEST_CASE("sizes from a width profile are those of the workload but for padding", "[command]") {
-  const WorkFolder work = with_profile();
+  const ProfileFolder work;
   const Table exact(quiet_output({"compress", "small", "--csv"}, work.path()));
   const Table estimated(estimates({"compress", "small.json", "--csv"}, work));
   std::map<std::string, std::uint64_t> metadata, payload;
@@ -67,7 +68,7 @@ TEST_CASE("sizes from a width profile are those of the workload but for padding"
 }
 
 TEST_CASE("what a width profile cannot do is said in one line", "[command]") {
-  const WorkFolder work = with_profile();
+  const ProfileFolder work;
   work.write("broken.json", "{\"width_profile\": 1}");
   struct Refused {
     Words arguments;
