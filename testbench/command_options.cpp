@@ -73,7 +73,7 @@ std::optional<std::uint64_t> given_number(const po::variables_map& options, cons
   return value;
 }
 
-Network load_workload(const CommandLine& line) {
+Network load_workload_or_profile(const CommandLine& line) {
   const std::string path = line.options["workload"].as<std::string>();
   std::error_code ignored;
   const std::filesystem::path folder(path);
@@ -85,6 +85,13 @@ Network load_workload(const CommandLine& line) {
                           !std::filesystem::is_directory(folder, ignored);
   if (!is_profile) return read_trace_set(path);
   return read_width_profile(path);
+}
+
+Network load_workload(const CommandLine& line) {
+  Network network = load_workload_or_profile(line);
+  if (network.profile)
+    throw InputError(network.profile->file + ": a width profile, but what is needed are values");
+  return network;
 }
 
 void note_estimates(const Network& network) {

@@ -32,8 +32,10 @@ std::optional<std::uint64_t> given_number(const boost::program_options::variable
 /// Whether `text` is a whole number in digits, which `value` then has.
 bool parse_digits(std::string_view text, std::uint64_t& value);
 
-/// Reads the workload that was named: a trace set's folder, or a width profile, whose name ends in .json.
+/// Reads the workload that was named, which must have values: a trace set's folder.
 Network load_workload(const CommandLine& line);
+/// The same, or a width profile, whose name ends in .json: a network without values.
+Network load_workload_or_profile(const CommandLine& line);
 
 /// Says on standard error that the results are estimates, where they are made from a width profile.
 void note_estimates(const Network& network);

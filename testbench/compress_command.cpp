@@ -108,7 +108,7 @@ int compress_command(const std::vector<std::string>& arguments) {
       chosen_codecs(line->options, sweep ? std::vector<std::string>{"dpred"} : measured_codec_names());
   std::vector<std::int64_t> groups;
   if (sweep) groups = group_sizes(line->options["sweep-group"].as<std::string>());
-  const Network network = load_workload(*line);
+  const Network network = load_workload_or_profile(*line);
   if (!sweep && line->options.count("codec") == 0) codecs = measured_codec_names(network);
   StreamOptions options = stream_options(line->parameters);
   if (line->options.count("width-profile") != 0) {

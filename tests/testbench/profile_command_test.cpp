@@ -84,6 +84,11 @@ TEST_CASE("what a width profile cannot do is said in one line", "[command]") {
       {{"compress", "small.json", "--width-profile=other.json"}, "small.json: a width profile, without"},
       {{"compress", "small", "--width-profile=/dev/null"},
        "/dev/null: the name of a width profile ends in .json"},
+      {{"vectors", "small.json", "-o", "vectors"},
+       "small.json: a width profile, but what is needed are values"},
+      {{"compress", "small.json", "--codec=dpred,entropy"},
+       "small.json: a width profile, without the values that entropy"},
+      {{"compress", "small.json", "--sweep-group=8,16"}, "codec.group = 8: the width profile small.json"},
       {{"run", "broken.json"}, "broken.json: missing key 'network'"},
       {{"run", "none.json"}, "none.json: no such file"},
   };
