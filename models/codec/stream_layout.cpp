@@ -67,6 +67,28 @@ std::int64_t StreamLayout::block_values(std::int64_t block) const {
   return b.rows * section_of(b).row_values;
 }
 
+StreamPlace StreamLayout::place_of(std::int64_t index) const {
+  const auto [outer, channels, height, width] = shape_;
+  const std::int64_t x = index % width;
+  const std::int64_t y = index / width % height;
+  const std::int64_t c = index / (width * height) % channels;
+  const std::int64_t n = index / (width * height * channels);
+  std::int64_t row = n;
+  std::int64_t in_row = (y * width + x) * channels + c;
+  if (role_ == StreamRole::activation) {
+    const StreamSection& slice = sections_[static_cast<std::size_t>(c / options_.slice_channels)];
+    row = slice.first_row + n * height + y;
+    in_row = x * slice.channels + c - slice.first_channel;
+  } else if (role_ == StreamRole::depthwise_weight) {
+    row = y * width + x;
+    in_row = n;
+  }
+  const StreamSection& section = section_of_row(row);
+  const std::int64_t in_section = row - section.first_row;
+  return {section.first_block + in_section / section.rows_per_block,
+          in_section % section.rows_per_block * section.row_values + in_row};
+}
+
 std::int64_t StreamLayout::first_group(std::int64_t row) const {
   std::int64_t group = 0;
   for (const StreamSection& section : sections_) {

@@ -32,6 +32,12 @@ struct StreamBlock {
   std::size_t section = 0;  ///< number of the section that it lies in
 };
 
+/// Where a value stands in a stream.
+struct StreamPlace {
+  std::int64_t block = 0;
+  std::int64_t value = 0;  ///< in the block
+};
+
 /// Rows that have the same length and runs: an activation slice, or a whole weight tensor.
 struct StreamSection {
   std::int64_t first_row = 0;
@@ -70,6 +76,9 @@ class StreamLayout {
   const StreamSection& section_of(const StreamBlock& block) const { return sections_[block.section]; }
   std::int64_t block_of_row(std::int64_t row) const;
   std::int64_t block_values(std::int64_t block) const;
+
+  /// The place of value number `index` in the tensor's own order.
+  StreamPlace place_of(std::int64_t index) const;
 
   /// Number of the group that a row starts with, and of all groups.
   std::int64_t first_group(std::int64_t row) const;

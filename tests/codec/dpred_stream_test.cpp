@@ -406,6 +406,11 @@ TEST_CASE("layouts number rows, blocks and groups as the reference order has the
         std::int64_t row_values = 0;
         REQUIRE(layout.first_group(row_number) == group_number);
         for (const Run& run : row) {
+          for (std::size_t i = 0; i < run.size(); ++i) {
+            const StreamPlace place = layout.place_of(static_cast<std::int64_t>(run[i]));
+            REQUIRE(place.block == block);
+            REQUIRE(place.value == block_values + row_values + static_cast<std::int64_t>(i));
+          }
           row_values += static_cast<std::int64_t>(run.size());
           group_number += static_cast<std::int64_t>(groups_of(run, c.options.group).size());
         }
