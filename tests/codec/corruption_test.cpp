@@ -118,7 +118,7 @@ class Damage {
       decoder(exact);
     } catch (const StreamError& error) {
       taken = false;
-      wrong += error.bit > 8 * exact.size();
+      wrong += error.bit > 8 * std::max(exact.size(), received_.header.size());
       wrong += error.problem.empty();
     }
     // The containers of a block, tables of a codec and an error's text.

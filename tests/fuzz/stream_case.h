@@ -95,7 +95,8 @@ inline DecodedBlock decode_alone(const Codec& codec, const StreamCase& c, const 
     check_padding(in);
     decoded.is_valid = true;
   } catch (const StreamError& error) {
-    require(error.bit <= 8 * (stream.size() - offset), "an error's position lies in the stream");
+    require(error.bit <= 8 * std::max(stream.size() - offset, format.header.size()),
+            "an error's position lies in the stream or in the header");
   }
   return decoded;
 }
