@@ -1,7 +1,6 @@
 // Run lengths in Eyeriss' manner (Chen, Krishna, Emer, Sze, JSSC 2017): pairs of a run of zeros and a value,
 // some to a word of 64 bits. Format: docs/contracts.md, "The rle-eyeriss stream".
 #include <algorithm>
-#include <type_traits>
 
 #include "models/codec/block_plan.h"
 #include "models/codec/containers.h"

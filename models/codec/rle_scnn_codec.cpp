@@ -1,7 +1,6 @@
 // Run lengths in SCNN's manner (Parashar et al., ISCA 2017): each non-zero value with the number of zeros
 // before it. Format: docs/contracts.md, "The rle-scnn stream".
 #include <algorithm>
-#include <type_traits>
 
 #include "models/codec/block_plan.h"
 #include "models/codec/containers.h"
