@@ -26,7 +26,7 @@ for option in "$@"; do
   esac
 done
 
-packages=("${build_packages[@]}" clang-format python3-numpy)
+packages=("${build_packages[@]}" clang-format liblz4-dev python3-numpy)
 ((fast == 1)) || packages+=(clang libclang-rt-14-dev)
 ((tidy == 0)) || packages+=(clang-tidy)
 jobs=$(nproc)
