@@ -118,7 +118,8 @@ class Codec {
 
   /// The most bits that encode_rows() can append for such rows, whatever their values.
   virtual std::uint64_t most_bits(const StreamFormat& format, const StreamRows& rows) const = 0;
-  /// Appends the bits of a block's rows.
+  /// Appends the bits of a block's rows. Values that the format was not made for (a stream's width or header
+  /// comes from other values) are cut off, or an InputError.
   virtual void encode_rows(const StreamFormat& format, const StreamRows& rows, const std::uint8_t* containers,
                            BitWriter& out) const = 0;
   /// Reads rows from where `in` stands: a whole block from its start, or, unless the plan is for whole

@@ -201,12 +201,13 @@ MappedTensor::Bytes MappedTensor::decode(std::int64_t block, const std::uint8_t*
 std::optional<MappedTensor::Bytes> MappedTensor::encode(std::int64_t block, const Bytes& codes) const {
   Bytes containers = codes;
   add_to_all(containers, -mapping_.format.values.zero_point);
-  Bytes encoded;
-  encode_block(*mapping_.codec, mapping_.layout, mapping_.format, block, containers.data(), encoded);
-  // Formats that a profile narrows (one width for all values) don't hold every code.
+  // Formats that a profile narrows (one width for all values, a table of ranges) don't hold every code.
   try {
+    Bytes encoded;
+    encode_block(*mapping_.codec, mapping_.layout, mapping_.format, block, containers.data(), encoded);
     if (is_raw() || decode(block, encoded.data(), encoded.size()) == codes) return encoded;
   } catch (const StreamError&) {
+  } catch (const InputError&) {
   }
   return std::nullopt;
 }

@@ -357,7 +357,7 @@ TEST_CASE("a corrupted table, a stream that breaks its format and a broken memor
   Random random(53);
   int tables = 0;
   int zero_marks = 0;
-  for (int round = 0; round < 60; ++round) {
+  for (int round = 0; round < 90; ++round) {
     CAPTURE(round);
     const Stream stream(random, StreamRole::activation);
     {
