@@ -29,6 +29,7 @@ struct InlineCompressionEngine::Access {
   std::vector<BlockPart> parts;          ///< of the bytes that are enabled
   std::vector<std::int64_t> blocks;      ///< in ascending order
   std::map<std::int64_t, Image> images;  ///< what blocks hold from now on, while memory is written
+  std::deque<Bytes> table_bursts;        ///< that are being written
 
   std::uint64_t pending = 0;  ///< requests without response
   Clock last_response = 0;
@@ -398,11 +399,27 @@ InlineCompressionEngine::Clock InlineCompressionEngine::run(Access& access, Cloc
 InlineCompressionEngine::Clock InlineCompressionEngine::load_table(Access& access, Clock start) {
   MappedTensor& tensor = *access.tensor;
   Bytes bytes(static_cast<std::size_t>(tensor.table_bytes()));
-  move_table(access, tlm::TLM_READ_COMMAND, tensor.mapping().table_address, bytes, start);
+  const std::uint64_t first = tensor.mapping().table_address;
+  const std::uint64_t end = first + bytes.size();
+  for (std::uint64_t address = first; address < end;) {
+    const std::uint64_t length = request_end(address, end) - address;
+    std::uint8_t* const data = bytes.data() + (address - first);
+    if (access.path == Path::debug) {
+      debug_request(access, tlm::TLM_READ_COMMAND, address, data, length);
+    } else {
+      const Clock issue = admit(access, nullptr, 0, [&] { return start; }).issue;
+      counters_.table_read_bytes += length;
+      request(access, tlm::TLM_READ_COMMAND, address, data, length, issue, [](Clock) {});
+    }
+    address += length;
+  }
   wait_for_requests(access);
   throw_memory_error(access);
   tensor.set_table(bytes);
-  if (access.path != Path::debug) tables_fetched_.insert(&tensor);
+  if (access.path != Path::debug) {
+    tables_fetched_.insert(&tensor);
+    progress_.notify(sc_core::SC_ZERO_TIME);
+  }
   return std::max(start, access.last_response);
 }
 
@@ -449,10 +466,7 @@ InlineCompressionEngine::Clock InlineCompressionEngine::write_slots(Access& acce
     MappedTensor::SlotWrites put = tensor.put_slot(block, std::move(streams.at(block)));
     writes[i] = std::move(put.stream);
     const Clock out = write_block(access, block, writes[i], clock);
-    if (put.table) {
-      writes[i].push_back(std::move(*put.table));
-      move_table(access, tlm::TLM_WRITE_COMMAND, writes[i].back().address, writes[i].back().bytes, out);
-    }
+    if (put.table_burst) write_table(access, *put.table_burst, out);
   }
   wait_for_requests(access);
   if (access.memory_status != tlm::TLM_OK_RESPONSE) {
@@ -492,9 +506,8 @@ InlineCompressionEngine::Clock InlineCompressionEngine::write_packed(Access& acc
   clock = std::max(clock, access.last_response);
   for (const auto& [block, codes] : tensor.complete())
     keep(access, block, std::make_shared<Bytes>(*codes), clock);
-  std::vector<BurstWrite> table = tensor.commit(std::move(*appended));
-  for (BurstWrite& burst : table)
-    move_table(access, tlm::TLM_WRITE_COMMAND, burst.address, burst.bytes, clock);
+  for (const std::uint64_t offset : tensor.commit(std::move(*appended)))
+    write_table(access, offset, clock);
   wait_for_requests(access);
   throw_memory_error(access);
   return std::max(clock, access.last_response);
@@ -513,17 +526,16 @@ std::map<std::int64_t, InlineCompressionEngine::Image> InlineCompressionEngine::
       images[block] = std::move(image);
       continue;
     }
-    const std::optional<BlockPlace> place = tensor.place(block);
-    if (!place) {
-      throw Failure::refused(tensor.name() + ": block " + std::to_string(block) + " is not complete yet");
-    }
-    if (place->is_empty()) {
+    if (!tensor.is_written(block)) {
+      if (tensor.is_packed()) {
+        throw Failure::refused(tensor.name() + ": block " + std::to_string(block) + " is not complete yet");
+      }
       images[block] = std::make_shared<Bytes>(tensor.zeros(block));
       continue;
     }
     fetches.push_back(std::make_unique<Fetch>());
     fetches.back()->block = block;
-    fetches.back()->place = *place;
+    fetches.back()->place = tensor.place(block);
   }
   for (const auto& fetched : fetches)
     fetch(access, *fetched, clock);
@@ -674,7 +686,8 @@ void InlineCompressionEngine::fetch(Access& access, Fetch& fetch, Clock earliest
   const std::uint64_t count = bursts.bytes() / burst;
   const bool is_bypassed = tensor.is_raw() || config_.decoders == 0;
   const Clock clocks = is_bypassed ? 0 : divide_up(tensor.block_groups(fetch.block), config_.decoders);
-  std::uint64_t passed = 0;  // bursts
+  fetch.decoded = earliest + clocks;  // of a block without bytes
+  std::uint64_t passed = 0;           // bursts
   for (std::uint64_t at = bursts.begin; at < bursts.end;) {
     std::uint8_t* const data = fetch.bytes.data() + (at - bursts.begin);
     const Bytes* const kept = tensor.kept_burst(at);
@@ -776,24 +789,21 @@ InlineCompressionEngine::Clock InlineCompressionEngine::write_block(Access& acce
   return encoded;
 }
 
-/// Bytes of a table, whole bursts. They pass neither FIFO.
-void InlineCompressionEngine::move_table(Access& access, tlm::tlm_command command, std::uint64_t address,
-                                         Bytes& bytes, Clock earliest) {
-  const bool is_read = command == tlm::TLM_READ_COMMAND;
-  const std::uint64_t end = address + bytes.size();
-  std::uint8_t* data = bytes.data();
-  while (address < end) {
-    const std::uint64_t length = request_end(address, end) - address;
-    if (access.path == Path::debug) {
-      debug_request(access, command, address, data, length);
-    } else {
-      const Clock issue = admit(access, nullptr, 0, [&] { return earliest; }).issue;
-      (is_read ? counters_.table_read_bytes : counters_.table_written_bytes) += length;
-      request(access, command, address, data, length, issue, [](Clock) {});
-    }
-    address += length;
-    data += length;
+/// A burst of the table passes neither FIFO. It is put together when it is sent: of two accesses that change
+/// entries in one burst, the one that writes it last writes both.
+void InlineCompressionEngine::write_table(Access& access, std::uint64_t offset, Clock earliest) {
+  const MappedTensor& tensor = *access.tensor;
+  const std::uint64_t address = tensor.mapping().table_address + offset;
+  if (access.path == Path::debug) {
+    Bytes bytes = tensor.table_burst(offset);
+    debug_request(access, tlm::TLM_WRITE_COMMAND, address, bytes.data(), bytes.size());
+    return;
   }
+  const Clock issue = admit(access, nullptr, 0, [&] { return earliest; }).issue;
+  access.table_bursts.push_back(tensor.table_burst(offset));
+  Bytes& bytes = access.table_bursts.back();
+  counters_.table_written_bytes += bytes.size();
+  request(access, tlm::TLM_WRITE_COMMAND, address, bytes.data(), bytes.size(), issue, [](Clock) {});
 }
 
 void InlineCompressionEngine::wait_for_requests(Access& access) {

@@ -158,8 +158,7 @@ class InlineCompressionEngine : public sc_core::sc_module {
   Admission admit(const Access& access, Window* fifo, std::uint64_t bursts, Earliest&& earliest);
   void fetch(Access& access, Fetch& fetch, Clock earliest);
   Clock write_block(Access& access, std::int64_t block, std::vector<BurstWrite>& writes, Clock ready);
-  void move_table(Access& access, tlm::tlm_command command, std::uint64_t address, Bytes& bytes,
-                  Clock earliest);
+  void write_table(Access& access, std::uint64_t offset, Clock earliest);
   template <class Arrived>
   void request(Access& access, tlm::tlm_command command, std::uint64_t address, std::uint8_t* data,
                std::uint64_t length, Clock issue, Arrived arrived);

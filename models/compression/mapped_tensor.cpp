@@ -29,7 +29,7 @@ std::uint64_t header_of(const TensorMapping& mapping) {
 }  // namespace
 
 std::uint64_t slot_bytes(const TensorMapping& mapping, std::uint64_t burst_bytes) {
-  std::uint64_t most = 0;
+  std::uint64_t most = 1;  // an entry of 0 in the table would mean a slot that was never written
   for (std::size_t block = 0; block < blocks_of(mapping); ++block) {
     most = std::max(most, most_block_bytes(*mapping.codec, mapping.layout, mapping.format,
                                            static_cast<std::int64_t>(block)));
@@ -157,18 +157,22 @@ void MappedTensor::set_table(const Bytes& bytes) {
   }
 }
 
-std::optional<BlockPlace> MappedTensor::place(std::int64_t block) const {
+bool MappedTensor::is_written(std::int64_t block) const {
   const Entry& e = entry(block);
-  if (is_packed() && !e.finished) return std::nullopt;
+  return is_packed() ? e.finished : e.end != e.begin;
+}
+
+BlockPlace MappedTensor::place(std::int64_t block) const {
+  const Entry& e = entry(block);
   const std::uint64_t length = e.end - e.begin;
   const bool is_possible =
-      is_raw() || (is_packed() ? e.begin < e.end : length % burst_ == 0 && length <= slot_);
+      is_raw() || (is_packed() ? e.begin <= mapping_.stream_bytes : length % burst_ == 0 && length <= slot_);
   if (!is_possible) {
     throw StreamError(name() + ", block " + std::to_string(block) + ": its table entry, " +
                           std::to_string(is_packed() ? e.begin : length) + ", is impossible",
                       0);
   }
-  return BlockPlace{e.begin, e.end};
+  return {e.begin, e.end};
 }
 
 const MappedTensor::Bytes* MappedTensor::kept_burst(std::uint64_t offset) const {
@@ -201,13 +205,13 @@ MappedTensor::Bytes MappedTensor::decode(std::int64_t block, const std::uint8_t*
 std::optional<MappedTensor::Bytes> MappedTensor::encode(std::int64_t block, const Bytes& codes) const {
   Bytes containers = codes;
   add_to_all(containers, -mapping_.format.values.zero_point);
-  // Formats that a profile narrows (one width for all values, a table of ranges) don't hold every code.
+  Bytes encoded;
+  // Formats that a profile narrows (one width for all values, codes for those that occur) don't hold all.
   try {
-    Bytes encoded;
     encode_block(*mapping_.codec, mapping_.layout, mapping_.format, block, containers.data(), encoded);
     if (is_raw() || decode(block, encoded.data(), encoded.size()) == codes) return encoded;
-  } catch (const StreamError&) {
   } catch (const InputError&) {
+  } catch (const StreamError&) {
   }
   return std::nullopt;
 }
@@ -222,12 +226,11 @@ void MappedTensor::add_to_all(Bytes& codes, std::int32_t addend) const {
 
 // The table, a burst at a time.
 
-MappedTensor::Bytes MappedTensor::table_burst(std::size_t burst) const {
+MappedTensor::Bytes MappedTensor::table_burst(std::uint64_t offset) const {
   Bytes bytes(static_cast<std::size_t>(burst_));
-  const std::uint64_t first = burst * burst_;
   const std::uint64_t header = header_bytes();
   for (std::uint64_t i = 0; i < burst_; ++i) {
-    const std::uint64_t at = first + i;
+    const std::uint64_t at = offset + i;
     if (at < header) {
       bytes[static_cast<std::size_t>(i)] = mapping_.format.header[static_cast<std::size_t>(at)];
       continue;
@@ -244,7 +247,8 @@ MappedTensor::Bytes MappedTensor::table_burst(std::size_t burst) const {
 // Slots.
 
 MappedTensor::SlotWrites MappedTensor::put_slot(std::int64_t block, Bytes encoded) {
-  if (!is_raw()) encoded.resize(static_cast<std::size_t>(rounded_up(encoded.size(), burst_)));
+  if (!is_raw())
+    encoded.resize(static_cast<std::size_t>(rounded_up(std::max<std::size_t>(encoded.size(), 1), burst_)));
   Entry& e = entry(block);
   const std::uint64_t end = e.begin + encoded.size();
   const bool is_table_changed = e.end != end;
@@ -252,10 +256,7 @@ MappedTensor::SlotWrites MappedTensor::put_slot(std::int64_t block, Bytes encode
   encoded.resize(static_cast<std::size_t>(rounded_up(encoded.size(), burst_)));
   SlotWrites writes;
   writes.stream.push_back({mapping_.stream_address + e.begin, std::move(encoded)});
-  if (is_table_changed) {
-    const std::size_t burst = static_cast<std::size_t>(4 * static_cast<std::uint64_t>(block) / burst_);
-    writes.table = {mapping_.table_address + burst * burst_, table_burst(burst)};
-  }
+  if (is_table_changed) writes.table_burst = 4 * static_cast<std::uint64_t>(block) / burst_ * burst_;
   return writes;
 }
 
@@ -365,7 +366,7 @@ bool MappedTensor::is_known(std::size_t table_burst) const {
   return true;
 }
 
-std::vector<BurstWrite> MappedTensor::commit(Appended appended) {
+std::vector<std::uint64_t> MappedTensor::commit(Appended appended) {
   for (const auto& [block, place] : appended.places) {
     entry(block) = {place.begin, place.end, true};
     open_.erase(block);
@@ -373,13 +374,13 @@ std::vector<BurstWrite> MappedTensor::commit(Appended appended) {
     end_ = place.end;
   }
   kept_ = std::move(appended.kept);
-  std::vector<BurstWrite> writes;
+  std::vector<std::uint64_t> known;
   for (std::size_t burst = 0; burst < table_written_.size(); ++burst) {
     if (table_written_[burst] || !is_known(burst)) continue;
     table_written_[burst] = true;
-    writes.push_back({mapping_.table_address + burst * burst_, table_burst(burst)});
+    known.push_back(burst * burst_);
   }
-  return writes;
+  return known;
 }
 
 }  // namespace dpred

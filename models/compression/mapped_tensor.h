@@ -46,10 +46,9 @@ struct BlockPart {
   std::size_t bytes = 0;
 };
 
-/// Bytes [begin, end) of a stream that hold one block.
+/// Bytes [begin, end) of a stream that hold one block; none where a codec needs none.
 struct BlockPlace {
   std::uint64_t begin = 0, end = 0;
-  bool is_empty() const { return begin == end; }
 };
 
 /// Bytes that are to be written to memory, whole bursts.
@@ -92,9 +91,10 @@ class MappedTensor {
   /// StreamError if it isn't the table of such a tensor.
   void set_table(const Bytes& bytes);
 
-  /// Where a block lies in the stream; empty: never written, so it holds zeros (slots). None if there is no
-  /// such block yet (packed). StreamError if the table says what can't be.
-  std::optional<BlockPlace> place(std::int64_t block) const;
+  /// Whether there is such a block yet: a packed block that isn't can't be read, a slot holds zeros.
+  bool is_written(std::int64_t block) const;
+  /// Where a block that is written lies in the stream. StreamError if the table says what can't be.
+  BlockPlace place(std::int64_t block) const;
   /// The burst at `offset` of the stream, if it isn't in memory yet.
   const Bytes* kept_burst(std::uint64_t offset) const;
 
@@ -104,10 +104,13 @@ class MappedTensor {
   /// Whole bytes; none if the stream's format can't hold these codes.
   std::optional<Bytes> encode(std::int64_t block, const Bytes& codes) const;
 
-  /// Slots: takes an encoded block. The table is written only where it changes.
+  /// Bytes of the table at `offset`, a whole burst, as they are now.
+  Bytes table_burst(std::uint64_t offset) const;
+
+  /// Slots: takes an encoded block.
   struct SlotWrites {
     std::vector<BurstWrite> stream;
-    std::optional<BurstWrite> table;
+    std::optional<std::uint64_t> table_burst;  ///< its offset, if it changes
   };
   SlotWrites put_slot(std::int64_t block, Bytes encoded);
 
@@ -126,8 +129,8 @@ class MappedTensor {
   };
   /// None if they don't fit the room.
   std::optional<Appended> append(const std::vector<std::pair<std::int64_t, Bytes>>& encoded) const;
-  /// Returns the writes of those bursts of the table that are now known.
-  std::vector<BurstWrite> commit(Appended appended);
+  /// Returns the offsets of those bursts of the table that are now known, to be written.
+  std::vector<std::uint64_t> commit(Appended appended);
 
  private:
   struct OpenBlock {
@@ -143,7 +146,6 @@ class MappedTensor {
   void check() const;
   std::uint64_t header_bytes() const;
   void add_to_all(Bytes& codes, std::int32_t addend) const;
-  Bytes table_burst(std::size_t burst) const;
   bool is_known(std::size_t table_burst) const;
   std::vector<BurstWrite> take_full(std::map<std::uint64_t, KeptBurst>& kept, bool all) const;
   Entry& entry(std::int64_t block) { return entries_[static_cast<std::size_t>(block)]; }

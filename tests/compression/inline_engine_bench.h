@@ -161,6 +161,7 @@ struct Order {
   tlm::tlm_command command = tlm::TLM_IGNORE_COMMAND;  ///< otherwise as is_write has it
   bool odd_command = false;                            ///< `command` counts
   bool no_data = false;
+  bool no_enables = false;               ///< byte enables of length 0
   std::function<void(Order&)> before{};  ///< called when it is sent, in order
   tlm::tlm_response_status status = tlm::TLM_INCOMPLETE_RESPONSE;
   sc_core::sc_time begun, ended;  ///< local times
@@ -218,6 +219,7 @@ class OrderInitiator : public sc_core::sc_module, tlm::tlm_mm_interface {
     flight.set_data_length(length);
     flight.set_streaming_width(order.streaming_width == 0 ? length : order.streaming_width);
     flight.set_byte_enable_ptr(order.enables.empty() ? nullptr : order.enables.data());
+    if (order.no_enables) flight.set_byte_enable_ptr(order.data.data());
     flight.set_byte_enable_length(static_cast<unsigned int>(order.enables.size()));
     flight.set_dmi_allowed(false);
     flight.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
