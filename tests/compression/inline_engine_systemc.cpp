@@ -3,11 +3,15 @@
 
 #include <catch2/catch.hpp>
 #include <cstring>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <optional>
+#include <sstream>
 
 #include "models/dram/dram.h"
 #include "tests/compression/inline_engine_bench.h"
+#include "tests/compression/inline_engine_use.h"
 #include "tests/support/input_error.h"
 
 using namespace dpred;
@@ -932,6 +936,39 @@ TEST_CASE("mappings that cannot be served are refused", "[inline]") {
   config.cache_blocks = 0;
   CHECK(error_of([&] { InlineCompressionEngine bad("bad", config); }) ==
         "bad: cache_blocks must be at least 1");
+}
+
+TEST_CASE("the worked use of the page compiles, runs and is what the page shows", "[inline]") {
+  fresh_simulation();
+  std::vector<Order> orders(2);
+  orders[0].is_write = true;
+  orders[0].address = orders[1].address = 0x80000000;
+  orders[0].data = ByteVector(16384, 0x80);  // zeros but for one
+  orders[0].data[5000] = 3;
+  orders[1].data.resize(16384);
+  OrderInitiator initiator("initiator", orders, false);
+  CompressedRegion region("region");
+  initiator.socket.bind(region.engine.socket);
+  sc_core::sc_start();
+  CHECK(orders[0].status == tlm::TLM_OK_RESPONSE);
+  CHECK(orders[1].data == orders[0].data);
+  // 16 blocks of a row each. A row of 64 groups of zeros takes 64 · 20 bits, which are 5 bursts.
+  CHECK(region.engine.counters().stream_written_bytes == 16 * 5 * 32);
+  CHECK(region.engine.counters().stream_read_bytes == 0);
+  CHECK(region.engine.counters().cache_hits == 16);
+
+  const auto text_of = [](const std::string& path) {
+    std::ifstream file(std::string(DPRED_SOURCE_DIR) + "/" + path);
+    return std::string(std::istreambuf_iterator<char>(file), {});
+  };
+  const std::string source = text_of("tests/compression/inline_engine_use.h");
+  const std::size_t begin = source.find("// page\n") + 8;
+  std::string shown;
+  std::string line;
+  std::istringstream lines(source.substr(begin, source.find("// end\n") - begin));
+  while (std::getline(lines, line))
+    shown += (line.empty() ? line : "    " + line) + "\n";
+  CHECK(text_of("docs/engine.md").find(shown) != std::string::npos);
 }
 
 }  // namespace
