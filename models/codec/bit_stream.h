@@ -73,6 +73,7 @@ class BitWriter {
 
  private:
   void flush() {
+    if (staged_ == 0) return;
     bytes_.insert(bytes_.end(), staging_.begin(), staging_.begin() + static_cast<std::ptrdiff_t>(staged_));
     staged_ = 0;
   }

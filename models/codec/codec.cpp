@@ -119,6 +119,7 @@ EncodedTensor encode(const Codec& codec, const StreamLayout& layout, const Strea
 
 void check_padding(BitReader& in) {
   const int padding = static_cast<int>((8 - in.position() % 8) % 8);
+  if (padding == 0) return;
   const std::size_t position = in.position();
   if (in.get(padding) != 0) throw StreamError("padding of a block is not zero", position);
 }
