@@ -518,6 +518,24 @@ TEST_CASE("blocks of a packed stream may lie in any order", "[inline]") {
   CHECK(bench.orders[0].data == tensor.data);
 }
 
+TEST_CASE("what is kept follows debug writes", "[inline]") {
+  const Tensor tensor = plain_tensor({1, 4, 6, 8}, [](std::int64_t i) { return static_cast<int>(i % 4); });
+  const Mapped mapped =
+      map_behind(nullptr, tensor, StreamRole::activation, {4, 64, 30, 16}, "dpred", BlockStore::slots, true);
+  InlineBench bench({}, false);
+  LatencyMemory memory("memory", 1 << 16, sc_core::sc_time(20, sc_core::SC_NS));
+  bench.back->initiator_socket.bind(memory.socket);
+  bench.engine->map(mapped.mapping);
+  bench.initiator->setup = [&] { bench.poke(mapped.base(), tensor.data); };
+  bench.orders.reserve(2);
+  bench.read(mapped.base(), 3);
+  bench.read(mapped.base(), 3).before = [&](Order&) { CHECK(bench.poke(mapped.base() + 1, {9})); };
+  sc_core::sc_start();
+  CHECK(bench.orders[0].data == ByteVector{0, 1, 2});
+  CHECK(bench.orders[1].data == ByteVector{0, 9, 2});
+  CHECK(bench.engine->counters().cache_hits == 1);
+}
+
 // Time, at 1 GHz in front of a memory that takes 100 ns, in clocks.
 
 constexpr std::uint64_t latency = 100;
