@@ -176,7 +176,9 @@ class OrderInitiator : public sc_core::sc_module, tlm::tlm_mm_interface {
   std::size_t outstanding = 4;
   bool is_mixed = false;  ///< every eighth order goes over the blocking path
   std::size_t answered = 0;
-  std::function<void()> setup;  ///< called before the first order
+  std::function<void()> setup;     ///< called before the first order
+  std::function<void()> teardown;  ///< called when all are answered. With SystemC's threads, AddressSanitizer
+                                   ///< forgets the main stack: what throws belongs here, not behind sc_start
 
   OrderInitiator(const sc_core::sc_module_name& name, std::vector<Order>& all, bool is_non_blocking)
       : sc_module(name), orders(all), non_blocking(is_non_blocking) {
@@ -278,6 +280,9 @@ class OrderInitiator : public sc_core::sc_module, tlm::tlm_mm_interface {
           wait(ahead);  // the request has ended at its start, no sooner
       }
     }
+    while (under_way_ > 0)
+      wait(event_);
+    if (teardown) teardown();
   }
 
   tlm::tlm_sync_enum nb_transport_bw(tlm::tlm_generic_payload& payload, tlm::tlm_phase& phase,
