@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/algorithm/string.hpp>
 #include <boost/program_options/value_semantic.hpp>
 #include <iostream>
 
@@ -22,15 +23,8 @@ namespace po = boost::program_options;
 constexpr const char* usual_groups = "4,8,16,32,64,128,256";
 
 std::vector<std::string> split_at_commas(const std::string& list) {
-  std::vector<std::string> items(1);
-  for (const char c : list) {
-    if (c == ',') {
-      items.emplace_back();
-    } else {
-      items.back() += c;
-    }
-  }
-  return items;
+  std::vector<std::string> items;
+  return boost::split(items, list, boost::is_any_of(","));
 }
 
 /// Boost's optional values would take the workload for one.

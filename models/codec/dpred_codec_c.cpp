@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <iterator>
 #include <new>
-#include <type_traits>
 #include <vector>
 
 #include "models/codec/codec.h"
@@ -162,18 +161,6 @@ ValueFormat value_format(std::uint8_t bits, std::int32_t zero_point) {
   return format;
 }
 
-/// to[i] = convert(from[i]), in the type that has `bits` bits.
-template <class Convert>
-void convert_all(std::uint8_t bits, const void* from, std::size_t count, void* to, Convert&& convert) {
-  visit_containers(bits, as_bytes(from), [&](const auto* source) {
-    visit_containers(bits, static_cast<std::uint8_t*>(to), [&](auto* target) {
-      using Value = std::remove_pointer_t<decltype(target)>;
-      for (std::size_t i = 0; i < count; ++i)
-        target[i] = static_cast<Value>(convert(static_cast<std::uint16_t>(source[i])));
-    });
-  });
-}
-
 }  // namespace
 
 std::uint32_t dpred_codec_version() {
@@ -282,17 +269,14 @@ dpred_status dpred_decode_block(const dpred_format* format, const dpred_block* b
 dpred_status dpred_containers_of_codes(uint8_t bits, int32_t zero_point, const void* codes, size_t count,
                                        void* containers) {
   if (const dpred_status status = check_arrays(bits, zero_point, codes, containers)) return status;
-  const ValueFormat format = value_format(bits, zero_point);
-  convert_all(bits, codes, count, containers, [&](std::uint16_t code) { return format.container(code); });
+  add_to_containers(bits, as_bytes(codes), count, -zero_point, static_cast<std::uint8_t*>(containers));
   return DPRED_OK;
 }
 
 dpred_status dpred_codes_of_containers(uint8_t bits, int32_t zero_point, const void* containers, size_t count,
                                        void* codes) {
   if (const dpred_status status = check_arrays(bits, zero_point, containers, codes)) return status;
-  const ValueFormat format = value_format(bits, zero_point);
-  convert_all(bits, containers, count, codes,
-              [&](std::uint16_t container) { return format.code(container); });
+  add_to_containers(bits, as_bytes(containers), count, zero_point, static_cast<std::uint8_t*>(codes));
   return DPRED_OK;
 }
 

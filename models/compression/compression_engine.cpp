@@ -4,8 +4,8 @@
 #include <cstring>
 #include <stdexcept>
 #include <string>
-#include <type_traits>
 
+#include "models/codec/containers.h"
 #include "models/codec/offset_table.h"
 #include "workloads/divide_up.h"
 
@@ -239,17 +239,8 @@ void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
                                     std::uint64_t buffer_address) {
   if (fill_staging_.empty()) return;
   if (!layer_.elided) {
-    const auto add_zero_point = [&](const auto* from, auto* to) {
-      using Value = std::remove_pointer_t<decltype(to)>;
-      for (std::size_t i = 0; i < fill_staging_.size() / sizeof(Value); ++i)
-        to[i] = static_cast<Value>(from[i] + static_cast<Value>(format.zero_point));
-    };
-    if (format.bits == 8) {
-      add_zero_point(containers_.data(), fill_staging_.data());
-    } else {
-      add_zero_point(reinterpret_cast<const std::uint16_t*>(containers_.data()),
-                     reinterpret_cast<std::uint16_t*>(fill_staging_.data()));
-    }
+    add_to_containers(format.bits, containers_.data(), fill_staging_.size() / (format.bits / 8),
+                      format.zero_point, fill_staging_.data());
   }
   auto& buffer = operand == Operand::activation ? activation_buffer : weight_buffer;
   fill_access_.transfer(buffer, tlm::TLM_WRITE_COMMAND, buffer_address, fill_staging_.data(),

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <limits>
-#include <type_traits>
 #include <utility>
 
 #include "models/codec/containers.h"
@@ -182,11 +181,7 @@ const MappedTensor::Bytes* MappedTensor::kept_burst(std::uint64_t offset) const 
 
 MappedTensor::Bytes MappedTensor::zeros(std::int64_t block) const {
   Bytes codes(block_bytes(block));
-  const ValueFormat& values = mapping_.format.values;
-  visit_containers(values.bits, codes.data(), [&](auto* to) {
-    using Value = std::remove_pointer_t<decltype(to)>;
-    std::fill_n(to, codes.size() / sizeof(Value), static_cast<Value>(values.zero_point));
-  });
+  add_to_values(codes, mapping_.format.values.zero_point);
   return codes;
 }
 
@@ -198,13 +193,13 @@ MappedTensor::Bytes MappedTensor::decode(std::int64_t block, const std::uint8_t*
   } catch (const StreamError& error) {
     throw error.within(name() + ", block " + std::to_string(block));
   }
-  add_to_all(codes, mapping_.format.values.zero_point);
+  add_to_values(codes, mapping_.format.values.zero_point);
   return codes;
 }
 
 std::optional<MappedTensor::Bytes> MappedTensor::encode(std::int64_t block, const Bytes& codes) const {
   Bytes containers = codes;
-  add_to_all(containers, -mapping_.format.values.zero_point);
+  add_to_values(containers, -mapping_.format.values.zero_point);
   Bytes encoded;
   // Formats that a profile narrows (one width for all values, codes for those that occur) don't hold all.
   try {
@@ -216,12 +211,10 @@ std::optional<MappedTensor::Bytes> MappedTensor::encode(std::int64_t block, cons
   return std::nullopt;
 }
 
-void MappedTensor::add_to_all(Bytes& codes, std::int32_t addend) const {
-  visit_containers(mapping_.format.values.bits, codes.data(), [&](auto* values) {
-    using Value = std::remove_pointer_t<decltype(values)>;
-    for (std::size_t i = 0; i < codes.size() / sizeof(Value); ++i)
-      values[i] = static_cast<Value>(values[i] + static_cast<Value>(addend));
-  });
+void MappedTensor::add_to_values(Bytes& values, std::int32_t addend) const {
+  const StreamFormat& format = mapping_.format;
+  add_to_containers(format.values.bits, values.data(), values.size() / format.container_bytes(), addend,
+                    values.data());
 }
 
 // The table, a burst at a time.

@@ -145,7 +145,7 @@ class MappedTensor {
 
   void check() const;
   std::uint64_t header_bytes() const;
-  void add_to_all(Bytes& codes, std::int32_t addend) const;
+  void add_to_values(Bytes& values, std::int32_t addend) const;
   bool is_known(std::size_t table_burst) const;
   std::vector<BurstWrite> take_full(std::map<std::uint64_t, KeptBurst>& kept, bool all) const;
   Entry& entry(std::int64_t block) { return entries_[static_cast<std::size_t>(block)]; }

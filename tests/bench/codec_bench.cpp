@@ -2,12 +2,12 @@
 
 #include <cstring>
 #include <memory>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "models/codec/codec.h"
+#include "platform/first_readings.h"
 #include "workloads/trace_set.h"
 
 #ifdef DPRED_BENCH_LZ4
@@ -30,11 +30,8 @@ struct Stream {
 class Set {
  public:
   Set(const Network& network, const Codec& codec) : codec_(codec) {
-    std::set<std::string> seen;
-    for (const Layer& layer : network.layers) {
-      if (seen.insert(layer.input).second) add(network.tensor(layer.input), StreamRole::activation);
-      if (seen.insert(layer.weight).second) add(network.tensor(layer.weight), weight_role(layer.shape));
-    }
+    for (const TensorReading& reading : first_readings(network))
+      add(*reading.tensor, reading.role);
   }
 
   double gigabytes() const { return static_cast<double>(bytes_) * 1e-9; }

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "models/codec/registry.h"
+#include "tests/codec/real_ratios.h"
 #include "tests/codec/reference_order.h"
 #include "tests/support/traces.h"
 #include "workloads/error.h"
@@ -575,23 +576,9 @@ TEST_CASE("apack's ratios on the real sets", "[traces]") {
       {"mnist_lstm_int8", 0.713, 0.894},       {"use_lite_int8", 0.488, 0.908}};
   for (const Expected& expected : sets) {
     const Network network = read_trace_set(*folder / expected.name);
-    double bits[2] = {0, 0}, raw[2] = {0, 0};
-    std::set<std::string> seen;  // the first reading decides
-    const auto add = [&](const std::string& key, StreamRole role) {
-      if (!seen.insert(key).second) return;
-      const Tensor& tensor = network.tensor(key);
-      const StreamLayout layout(role, tensor.shape, {});
-      const StreamPlan plan = apack_codec().plan({layout, profile_of(tensor).format, {}, {}, &tensor});
-      const bool is_weight = role != StreamRole::activation;
-      bits[is_weight] += static_cast<double>(plan.sizes.total_bits());
-      raw[is_weight] += static_cast<double>(tensor.raw_bits());
-    };
-    for (const Layer& layer : network.layers) {
-      add(layer.input, StreamRole::activation);
-      add(layer.weight, weight_role(layer.shape));
-    }
     CAPTURE(expected.name);
-    CHECK(bits[0] / raw[0] == Approx(expected.activations).margin(0.0006));
-    CHECK(bits[1] / raw[1] == Approx(expected.weights).margin(0.0006));
+    const Ratios apack = ratios_of(apack_codec(), network);
+    CHECK(apack.activations == Approx(expected.activations).margin(0.0006));
+    CHECK(apack.weights == Approx(expected.weights).margin(0.0006));
   }
 }

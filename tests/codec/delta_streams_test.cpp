@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/codec/registry.h"
+#include "tests/codec/real_ratios.h"
 #include "tests/codec/reference_order.h"
 #include "tests/support/traces.h"
 #include "workloads/trace_set.h"
@@ -561,26 +562,8 @@ TEST_CASE("ratios of ebpc and bdi on the real sets", "[traces]") {
       {"mnist_lstm_int8", 1.168, 1.010},       {"use_lite_int8", 1.184, 1.005}};
   for (const Expected& expected : sets) {
     const Network network = read_trace_set(*folder / expected.name);
-    double ebpc = 0, bdi = 0, raw = 0;
-    std::set<std::string> seen;  // the first reading decides
-    const auto add = [&](const std::string& key, StreamRole role) {
-      if (!seen.insert(key).second) return;
-      const Tensor& tensor = network.tensor(key);
-      const StreamLayout layout(role, tensor.shape, {});
-      const auto bits = [&](const Codec& codec) {
-        const StreamPlan plan = codec.plan({layout, profile_of(tensor).format, {}, {}, &tensor});
-        return static_cast<double>(plan.sizes.total_bits());
-      };
-      ebpc += bits(ebpc_codec());
-      bdi += bits(bdi_codec());
-      raw += static_cast<double>(tensor.raw_bits());
-    };
-    for (const Layer& layer : network.layers) {
-      add(layer.input, StreamRole::activation);
-      add(layer.weight, weight_role(layer.shape));
-    }
     CAPTURE(expected.name);
-    CHECK(ebpc / raw == Approx(expected.ebpc).margin(0.0006));
-    CHECK(bdi / raw == Approx(expected.bdi).margin(0.0006));
+    CHECK(ratios_of(ebpc_codec(), network).all == Approx(expected.ebpc).margin(0.0006));
+    CHECK(ratios_of(bdi_codec(), network).all == Approx(expected.bdi).margin(0.0006));
   }
 }

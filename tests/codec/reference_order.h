@@ -192,6 +192,33 @@ inline std::optional<std::vector<std::int32_t>> library_decode(const Codec& code
   return codes_of(tensor);
 }
 
+/// Calls visit(bytes, table) with a stream and its table damaged: every truncation, every flipped bit (of the
+/// stream, the first 2000), and random bytes for the stream.
+template <class Visit>
+void visit_damages(const EncodedTensor& stream, Rng& rng, Visit&& visit) {
+  using Bytes = std::vector<std::uint8_t>;
+  for (std::size_t size = 0; size < stream.stream.size(); ++size) {
+    visit(Bytes(stream.stream.begin(), stream.stream.begin() + static_cast<std::ptrdiff_t>(size)),
+          stream.table);
+  }
+  for (std::size_t bit = 0; bit < std::min<std::size_t>(stream.stream.size() * 8, 2000); ++bit) {
+    Bytes bytes = stream.stream;
+    bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1 << bit % 8));
+    visit(bytes, stream.table);
+  }
+  for (std::size_t bit = 0; bit < stream.table.size() * 32; ++bit) {
+    std::vector<std::uint32_t> table = stream.table;
+    table[bit / 32] ^= 1u << bit % 32;
+    visit(stream.stream, table);
+  }
+  for (int i = 0; i < 50; ++i) {
+    Bytes bytes(static_cast<std::size_t>(draw(rng, 0, 40)));
+    for (std::uint8_t& byte : bytes)
+      byte = static_cast<std::uint8_t>(rng() & rng());
+    visit(bytes, stream.table);
+  }
+}
+
 inline constexpr ZeroVector zero_vectors[] = {ZeroVector::automatic, ZeroVector::always, ZeroVector::never};
 
 }  // namespace dpred::test::streams

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <catch2/catch.hpp>
 #include <optional>
-#include <set>
 #include <string>
 
 #include "models/codec/registry.h"
+#include "tests/codec/real_ratios.h"
 #include "tests/codec/reference_order.h"
 #include "tests/support/traces.h"
 #include "workloads/trace_set.h"
@@ -340,25 +340,7 @@ TEST_CASE("damaged streams of run lengths are refused or give what the reference
         wrong += library_decode(codec, c, encoded.layout, stream.format, bytes, table) != expected;
         ++(expected ? accepted : refused);
       };
-      for (std::size_t size = 0; size < stream.stream.size(); ++size)
-        compare({stream.stream.begin(), stream.stream.begin() + static_cast<std::ptrdiff_t>(size)},
-                stream.table);
-      for (std::size_t bit = 0; bit < std::min<std::size_t>(stream.stream.size() * 8, 2000); ++bit) {
-        Bytes bytes = stream.stream;
-        bytes[bit / 8] = static_cast<std::uint8_t>(bytes[bit / 8] ^ (1 << bit % 8));
-        compare(bytes, stream.table);
-      }
-      for (std::size_t bit = 0; bit < stream.table.size() * 32; ++bit) {
-        std::vector<std::uint32_t> table = stream.table;
-        table[bit / 32] ^= 1u << bit % 32;
-        compare(stream.stream, table);
-      }
-      for (int i = 0; i < 50; ++i) {
-        Bytes bytes(static_cast<std::size_t>(draw(rng, 0, 40)));
-        for (std::uint8_t& byte : bytes)
-          byte = static_cast<std::uint8_t>(rng() & rng());
-        compare(bytes, stream.table);
-      }
+      visit_damages(stream, rng, compare);
       INFO(name << " " << trial << ": " << describe(c));
       REQUIRE(wrong == 0);
     }
@@ -414,27 +396,8 @@ TEST_CASE("ratios of run lengths on the real sets", "[traces]") {
       {"mnist_lstm_int8", 1.4070, 1.8731},       {"use_lite_int8", 1.3934, 1.8550}};
   for (const Expected& expected : sets) {
     const Network network = read_trace_set(*folder / expected.name);
-    double scnn = 0, eyeriss = 0, raw = 0;
-    std::set<std::string> seen;  // the first reading decides
-    const auto add = [&](const std::string& key, StreamRole role) {
-      if (!seen.insert(key).second) return;
-      const Tensor& tensor = network.tensor(key);
-      const StreamLayout layout(role, tensor.shape, {});
-      const WidthMap widths;  // not looked at
-      const auto bits = [&](const Codec& codec) {
-        const StreamPlan plan = codec.plan({layout, profile_of(tensor).format, widths, {}, &tensor});
-        return static_cast<double>(plan.sizes.total_bits());
-      };
-      scnn += bits(rle_scnn_codec());
-      eyeriss += bits(rle_eyeriss_codec());
-      raw += static_cast<double>(tensor.raw_bits());
-    };
-    for (const Layer& layer : network.layers) {
-      add(layer.input, StreamRole::activation);
-      add(layer.weight, weight_role(layer.shape));
-    }
     CAPTURE(expected.name);
-    CHECK(scnn / raw == Approx(expected.scnn).margin(0.0001));
-    CHECK(eyeriss / raw == Approx(expected.eyeriss).margin(0.0001));
+    CHECK(ratios_of(rle_scnn_codec(), network).all == Approx(expected.scnn).margin(0.0001));
+    CHECK(ratios_of(rle_eyeriss_codec(), network).all == Approx(expected.eyeriss).margin(0.0001));
   }
 }

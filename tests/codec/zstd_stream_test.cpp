@@ -7,11 +7,11 @@
 #include <catch2/catch.hpp>
 #include <cmath>
 #include <map>
-#include <set>
 #include <string>
 
 #include "models/codec/entropy.h"
 #include "models/codec/registry.h"
+#include "platform/first_readings.h"
 #include "tests/codec/reference_order.h"
 #include "tests/support/traces.h"
 #include "workloads/trace_set.h"
@@ -262,16 +262,14 @@ namespace {
 
 /// Encodes every tensor of a set with every codec, counts what is written, and decodes it.
 void write_all(const Network& network) {
-  std::set<std::string> seen;
-  const auto write = [&](const std::string& key, StreamRole role) {
-    if (!seen.insert(key).second) return;
-    const Tensor& tensor = network.tensor(key);
-    const StreamLayout layout(role, tensor.shape, {});
+  for (const TensorReading& reading : first_readings(network)) {
+    const Tensor& tensor = *reading.tensor;
+    const StreamLayout layout(reading.role, tensor.shape, {});
     const ValueFormat format = profile_of(tensor).format;
     const WidthMap widths = WidthMap::of(tensor, format, layout);
     const std::uint64_t least = entropy_sizes(tensor, format).total_bits();
     for (const std::string& name : codec_names()) {
-      INFO(network.name << " " << key << " " << name);
+      INFO(network.name << " " << tensor.key << " " << name);
       const Codec& codec = find_codec(name);
       const StreamPlan plan = codec.plan({layout, format, widths, {}, &tensor});
       const EncodedTensor encoded = encode(codec, layout, plan, tensor);
@@ -284,10 +282,6 @@ void write_all(const Network& network) {
       decode(codec, layout, encoded.format, encoded.stream, encoded.table, decoded);
       REQUIRE(decoded.data == tensor.data);
     }
-  };
-  for (const Layer& layer : network.layers) {
-    write(layer.input, StreamRole::activation);
-    write(layer.weight, weight_role(layer.shape));
   }
 }
 
