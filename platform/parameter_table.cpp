@@ -123,6 +123,9 @@ std::vector<ParameterSpec> all_parameters() {
       integer("engine.outstanding", 8, {1, 1024}, "requests",
               "Requests that may be under way at the memory socket."),
 
+      integer("workload.batch", 1, {1, 65536}, "",
+              "How often the recorded inputs are repeated, one after another, as a batch."),
+
       choice("sim.fidelity", "lt", {"lt"}, "Abstraction of the simulation: lt is loosely timed."),
       choice(
           "sim.data", "carried", {"carried", "elided"},

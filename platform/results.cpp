@@ -205,7 +205,8 @@ std::string summary_json(const RunResult& result, const Network& network, const 
   summary["version"] = record.version;
   summary["workload"] = {{"name", network.name},     {"hash", network.hash},
                          {"bits", network.bits},     {"values", to_string(network.provenance)},
-                         {"source", network.source}, {"layers", network.layers.size()}};
+                         {"source", network.source}, {"layers", network.layers.size()},
+                         {"batch", network.batch}};
   summary["totals"] = totals_json(result, point);
   summary["fill_cycles_per_layer"] = result.fill_cycles;
   summary["array"] = array_json(result);
@@ -254,11 +255,13 @@ std::string short_name(std::string_view name, std::size_t width) {
 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines) {
+  const std::string batch =
+      network.batch == 1 ? "" : fmt::format(", recorded inputs {} times", network.batch);
   std::string text = fmt::format(
-      "{}: {} layers, {} b, {} values\n{} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n", printable(network.name),
-      network.layers.size(), network.bits, to_string(network.provenance), point.design->name,
-      point.geometry.lanes, point.geometry.rows, point.geometry.tiles, point.clock_mhz, point.codec->name(),
-      printable(point.memory.preset.name), point.memory.channels);
+      "{}: {} layers, {} b, {} values{}\n{} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n",
+      printable(network.name), network.layers.size(), network.bits, to_string(network.provenance), batch,
+      point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles, point.clock_mhz,
+      point.codec->name(), printable(point.memory.preset.name), point.memory.channels);
   const bool compare = baselines != nullptr;
   text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5} ", "", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");

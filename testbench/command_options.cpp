@@ -9,6 +9,7 @@
 
 #include "platform/width_profile.h"
 #include "testbench/commands.h"
+#include "workloads/batch.h"
 #include "workloads/error.h"
 #include "workloads/input_file.h"
 #include "workloads/trace_set.h"
@@ -92,6 +93,11 @@ Network load_workload(const CommandLine& line) {
   if (network.profile)
     throw InputError(network.profile->file + ": a width profile, but what is needed are values");
   return network;
+}
+
+Network load_batch(const CommandLine& line) {
+  const std::int64_t batch = line.parameters.integer("workload.batch");
+  return repeat_inputs(load_workload_or_profile(line), batch);
 }
 
 void note_estimates(const Network& network) {

@@ -36,6 +36,8 @@ bool parse_digits(std::string_view text, std::uint64_t& value);
 Network load_workload(const CommandLine& line);
 /// The same, or a width profile, whose name ends in .json: a network without values.
 Network load_workload_or_profile(const CommandLine& line);
+/// Any of them as a design point runs it: at `workload.batch`.
+Network load_batch(const CommandLine& line);
 
 /// Says on standard error that the results are estimates, where they are made from a width profile.
 void note_estimates(const Network& network);

@@ -39,7 +39,7 @@ int explain_command(const std::vector<std::string>& arguments) {
                                                                          "print every job of a long plan");
   const std::optional<CommandLine> line = parse_workload_command("explain", arguments, own);
   if (!line) return 0;
-  const Network network = load_workload_or_profile(*line);
+  const Network network = load_batch(*line);
   const DesignPoint point(line->parameters, network);
   const Preparation preparation(network, point);
   bool found = false;

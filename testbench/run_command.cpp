@@ -60,7 +60,7 @@ int run_command(const std::vector<std::string>& arguments) {
   const auto start = std::chrono::steady_clock::now();
   const std::optional<CommandLine> line = parse_workload_command("run", arguments, own);
   if (!line) return 0;
-  const Network network = load_workload_or_profile(*line);
+  const Network network = load_batch(*line);
   const DesignPoint point(line->parameters, network);
   SimulationOptions options;
   options.check = line->options.count("check") != 0;

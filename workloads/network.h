@@ -90,6 +90,7 @@ struct Network {
   int bits = 8;
   Provenance provenance = Provenance::real;
   std::string hash;  ///< FNV-1a 64 of manifest and tensor files in order of key, 16 hex digits
+  std::int64_t batch = 1;  ///< how often the recorded inputs are repeated, see workloads/batch.h
   std::vector<Layer> layers;
   std::map<std::string, Tensor> tensors;
   std::map<std::string, Auxiliary> aux;
