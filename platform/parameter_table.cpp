@@ -126,7 +126,9 @@ std::vector<ParameterSpec> all_parameters() {
       integer("workload.batch", 1, {1, 65536}, "",
               "How often the recorded inputs are repeated, one after another, as a batch."),
 
-      choice("sim.fidelity", "lt", {"lt"}, "Abstraction of the simulation: lt is loosely timed."),
+      choice(
+          "sim.fidelity", "lt", {"analytic", "lt"},
+          "How time is found: analytic, in closed form from the plans; lt, by a loosely timed simulation."),
       choice(
           "sim.data", "carried", {"carried", "elided"},
           "Whether transactions carry the tensors' bytes; elided moves only addresses, lengths and times."),

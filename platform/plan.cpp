@@ -6,6 +6,15 @@ std::string to_string(LoopOrder order) {
   return order == LoopOrder::weights_outer ? "weights outer" : "activations outer";
 }
 
+ArrayJob array_job(const Job& job, const LayerSchedule& schedule) {
+  return {job.set_begin,
+          job.set_end,
+          job.filter_begin,
+          job.filter_end,
+          schedule.units_in_rows(job.band.begin),
+          schedule.units_in_rows(job.band.end)};
+}
+
 std::vector<std::int64_t> Plan::output_order() const {
   std::vector<std::int64_t> order;
   for (const Job& job : jobs) {
@@ -51,22 +60,40 @@ struct OperandFetches {
 
 }  // namespace
 
-Traffic traffic_of(const Plan& plan, const LayerStreams& streams, std::uint64_t burst) {
-  Traffic traffic;
-  traffic.activation_read_bytes = rounded(streams.activation->plan().table_bytes(), burst);
-  traffic.weight_read_bytes = rounded(streams.weight->plan().table_bytes(), burst);
+Traffic PlanTraffic::total() const {
+  Traffic sum = tables;
+  for (const Traffic& job : jobs)
+    sum += job;
+  return sum;
+}
+
+PlanTraffic traffic_by_job(const Plan& plan, const LayerStreams& streams, std::uint64_t burst) {
+  PlanTraffic traffic;
+  traffic.tables.activation_read_bytes = rounded(streams.activation->plan().table_bytes(), burst);
+  traffic.tables.weight_read_bytes = rounded(streams.weight->plan().table_bytes(), burst);
   OperandFetches activations(*streams.activation, burst);
   OperandFetches weights(*streams.weight, burst);
+  std::uint64_t finished = 0, written = 0;
   for (const Job& job : plan.jobs) {
-    if (job.activations) traffic.activation_read_bytes += activations.bytes(*job.activations);
-    if (job.weights) traffic.weight_read_bytes += weights.bytes(*job.weights);
+    Traffic& bytes = traffic.jobs.emplace_back();
+    if (job.activations) bytes.activation_read_bytes = activations.bytes(*job.activations);
+    if (job.weights) bytes.weight_read_bytes = weights.bytes(*job.weights);
+    if (streams.output == nullptr) continue;
+    for (const std::int64_t block : job.drained_blocks)
+      finished += streams.output->plan().block_bytes[static_cast<std::size_t>(block)];
+    // The writer keeps the burst that is not full yet, so the stream is written once.
+    bytes.output_write_bytes = finished / burst * burst - written;
+    written += bytes.output_write_bytes;
   }
   if (streams.output != nullptr) {
-    // The writer keeps the burst that is not full yet, so the stream is written once.
-    traffic.output_write_bytes =
-        rounded(streams.output->stream_bytes(), burst) + rounded(streams.output->plan().table_bytes(), burst);
+    traffic.tables.output_write_bytes = rounded(streams.output->stream_bytes(), burst) - written +
+                                        rounded(streams.output->plan().table_bytes(), burst);
   }
   return traffic;
+}
+
+Traffic traffic_of(const Plan& plan, const LayerStreams& streams, std::uint64_t burst) {
+  return traffic_by_job(plan, streams, burst).total();
 }
 
 }  // namespace dpred

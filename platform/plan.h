@@ -8,6 +8,8 @@
 #include <vector>
 
 #include "models/array/array_geometry.h"
+#include "models/array/array_job.h"
+#include "models/array/layer_schedule.h"
 #include "models/codec/stream_directory.h"
 
 namespace dpred {
@@ -40,6 +42,9 @@ struct Job {
   std::uint64_t output_address = 0;               ///< where its results lie in the output buffer
   std::vector<std::int64_t> drained_blocks;       ///< blocks of the output stream that it completes, in order
 };
+
+/// The job as the array sees it: units of output of the layer's schedule.
+ArrayJob array_job(const Job& job, const LayerSchedule& schedule);
 
 struct Plan {
   LoopOrder order = LoopOrder::weights_outer;
@@ -75,6 +80,17 @@ struct LayerStreams {
   const StreamDirectory* weight = nullptr;
   const StreamDirectory* output = nullptr;
 };
+
+/// The same, of each job: what its fills and its drain move, and what is moved outside of jobs.
+struct PlanTraffic {
+  std::vector<Traffic> jobs;
+  Traffic tables;  ///< read before the first job; written, with the output's last burst, after the last
+
+  Traffic total() const;
+};
+
+/// As traffic_of(), job by job. Blocks of an output are taken to lie in the order in which they are finished.
+PlanTraffic traffic_by_job(const Plan& plan, const LayerStreams& streams, std::uint64_t burst);
 
 /// Closed form: the bytes that a plan moves with these streams. Addresses of streams, tables and biases are
 /// taken to be aligned to bursts.

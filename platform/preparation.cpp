@@ -91,7 +91,7 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
     request_bytes = unsigned_of("engine.request_bytes");
     outstanding = unsigned_of("engine.outstanding");
   }
-  p.text("sim.fidelity");  // one choice so far: lt
+  fidelity = p.text("sim.fidelity") == "analytic" ? Fidelity::analytic : Fidelity::lt;
   elided = p.text("sim.data") == "elided";
 }
 
@@ -250,14 +250,26 @@ void Preparation::prepare(const Layer& layer) {
   layers_.push_back(std::move(prepared));
 }
 
-ArrayCycles Preparation::array_cycles(const PreparedLayer& layer) const {
-  const OperandDescriptor& activation = layer.descriptor.activation;
-  const OperandDescriptor& weight = layer.descriptor.weight;
+ArrayGeometry Preparation::geometry_of(const PreparedLayer& layer) const {
   ArrayGeometry geometry = point_.geometry;
   geometry.tile_split = layer.descriptor.tile_split;
-  return array_slots(*point_.design, geometry, layer.layer->shape,
-                     {network_.bits, activation.width, weight.width}, layer.activation_bricks.get(),
-                     layer.weight_bricks.get(), widths_->useful_slots(*point_.design, *layer.layer))
+  return geometry;
+}
+
+LayerPrecision Preparation::precision_of(const PreparedLayer& layer) const {
+  return {network_.bits, layer.descriptor.activation.width, layer.descriptor.weight.width};
+}
+
+std::unique_ptr<LayerSchedule> Preparation::schedule(const PreparedLayer& layer) const {
+  return std::make_unique<LayerSchedule>(*point_.design, geometry_of(layer), layer.layer->shape,
+                                         precision_of(layer), layer.activation_bricks.get(),
+                                         layer.weight_bricks.get());
+}
+
+ArrayCycles Preparation::array_cycles(const PreparedLayer& layer) const {
+  return array_slots(*point_.design, geometry_of(layer), layer.layer->shape, precision_of(layer),
+                     layer.activation_bricks.get(), layer.weight_bricks.get(),
+                     widths_->useful_slots(*point_.design, *layer.layer))
       .cycles();
 }
 

@@ -24,6 +24,12 @@
 
 namespace dpred {
 
+/// How time is found.
+enum class Fidelity : std::uint8_t {
+  analytic,  ///< in closed form from the plans
+  lt         ///< by a loosely timed simulation
+};
+
 /// The parameters of the models, read once from the registry's values.
 struct DesignPoint {
   const ComputeDesign* design = nullptr;
@@ -38,6 +44,7 @@ struct DesignPoint {
   std::uint64_t clock_mhz = 1000;
   std::uint64_t request_bytes = 512, outstanding = 8;
   std::uint64_t decoders = 0, encoders = 0, detect_latency = 2;
+  Fidelity fidelity = Fidelity::lt;
   bool elided = false;
 
   /// Marks what it reads, and reads the file of a DRAM preset that is one. InputError for combinations that
@@ -106,6 +113,8 @@ class Preparation {
   const std::vector<PreparedLayer>& layers() const { return layers_; }
   /// Every tensor in memory, in the order of their addresses.
   const std::vector<std::unique_ptr<StoredTensor>>& stored() const { return stored_; }
+  /// The layer's schedule with the widths of its bricks.
+  std::unique_ptr<LayerSchedule> schedule(const PreparedLayer& layer) const;
   /// Where the layer's compute cycles go. Takes about as long as the layer's schedule.
   ArrayCycles array_cycles(const PreparedLayer& layer) const;
   /// 4 bytes a filter, as the host writes them: accumulator units.
@@ -118,6 +127,8 @@ class Preparation {
   std::uint64_t allocate(std::uint64_t bytes);
   void prepare(const Layer& layer);
   OperandDescriptor describe(const StoredTensor& stored) const;
+  ArrayGeometry geometry_of(const PreparedLayer& layer) const;
+  LayerPrecision precision_of(const PreparedLayer& layer) const;
 
   const Network& network_;
   const DesignPoint& point_;

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "platform/array_text.h"
@@ -91,7 +92,7 @@ nlohmann::ordered_json array_json(const RunResult& result) {
 }
 
 /// The memory in full, since a preset's file may have changed since, and what it did during the run.
-nlohmann::ordered_json memory_json(const dram::Statistics& statistics, const MemoryPoint& memory) {
+nlohmann::ordered_json memory_json(const std::optional<dram::Statistics>& served, const MemoryPoint& memory) {
   const dram::Preset& preset = memory.preset;
   nlohmann::ordered_json json = {{"preset", preset.name}, {"source", preset.source}};
   if (!preset.ideal) {
@@ -103,6 +104,8 @@ nlohmann::ordered_json memory_json(const dram::Statistics& statistics, const Mem
     for (const auto& field : dram::organisation_fields)
       json["organisation"][field.name] = preset.organisation.*field.member;
   }
+  if (!served) return json;
+  const dram::Statistics& statistics = *served;
   json["bursts_read"] = statistics.read.bursts;
   json["bursts_written"] = statistics.write.bursts;
   json["row_hit_rate"] = statistics.row_hit_rate();
@@ -253,15 +256,39 @@ std::string short_name(std::string_view name, std::size_t width) {
   return ".." + text.substr(begin);
 }
 
+std::string cross_check_table(const RunResult& simulated, const RunResult& analytic) {
+  const auto gap = [](std::uint64_t closed_form, std::uint64_t cycles) {
+    return 100 * (ratio(closed_form, cycles) - 1);
+  };
+  std::string text = fmt::format("{:>3} {:<18} {:>12} {:>12} {:>7}\n", "", "layer", "lt", "analytic", "gap%");
+  double sum = 0;
+  for (std::size_t i = 0; i < simulated.layers.size(); ++i) {
+    const std::uint64_t cycles = simulated.layers[i].ledger.total();
+    const std::uint64_t closed_form = analytic.layers[i].ledger.total();
+    const double off = gap(closed_form, cycles);
+    sum += std::abs(off);
+    text += fmt::format("{:>3} {:<18} {:>12} {:>12} {:>+7.1f}\n", i + 1,
+                        short_name(simulated.layers[i].name, name_width), cycles, closed_form, off);
+  }
+  const std::uint64_t cycles = simulated.ledger().total();
+  const std::uint64_t closed_form = analytic.ledger().total();
+  text += fmt::format("{:>3} {:<18} {:>12} {:>12} {:>+7.1f}\n", "", "all", cycles, closed_form,
+                      gap(closed_form, cycles));
+  text += fmt::format("mean gap of a layer, either way: {:.1f}%\n",
+                      sum / static_cast<double>(simulated.layers.size()));
+  return text;
+}
+
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines) {
   const std::string batch =
       network.batch == 1 ? "" : fmt::format(", recorded inputs {} times", network.batch);
-  std::string text = fmt::format(
-      "{}: {} layers, {} b, {} values{}\n{} {}x{}x{} at {} MHz, codec {}, {} x{}\n\n",
-      printable(network.name), network.layers.size(), network.bits, to_string(network.provenance), batch,
-      point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles, point.clock_mhz,
-      point.codec->name(), printable(point.memory.preset.name), point.memory.channels);
+  std::string text =
+      fmt::format("{}: {} layers, {} b, {} values{}\n{} {}x{}x{} at {} MHz, codec {}, {} x{}{}\n\n",
+                  printable(network.name), network.layers.size(), network.bits, to_string(network.provenance),
+                  batch, point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles,
+                  point.clock_mhz, point.codec->name(), printable(point.memory.preset.name),
+                  point.memory.channels, point.fidelity == Fidelity::analytic ? ", analytic" : "");
   const bool compare = baselines != nullptr;
   text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5} ", "", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");

@@ -33,6 +33,9 @@ std::string summary_json(const RunResult& result, const Network& network, const 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines);
 
+/// For people: the cycles of each layer as simulated and in closed form, and how far the latter is off.
+std::string cross_check_table(const RunResult& simulated, const RunResult& analytic);
+
 /// A name as a column of a table: control characters escaped, the part before a ';' (importers join the names
 /// of fused operations with it), and of that the last `width` characters.
 std::string short_name(std::string_view name, std::size_t width);

@@ -30,7 +30,7 @@ struct RunResult {
   std::vector<LayerResult> layers;
   std::uint64_t control_read_bytes = 0;     ///< descriptors
   std::uint64_t fill_cycles = 0;            ///< of a layer, on an ideal memory
-  dram::Statistics memory;                  ///< what the memory served
+  std::optional<dram::Statistics> memory;   ///< what the memory served, where there was one
   std::vector<std::string> mismatches;      ///< tensors in memory that do not decode to their values
   std::optional<CheckCounts> check;         ///< where the computed values were checked
   std::string check_failure;                ///< what the check found first: layer, place, got and want

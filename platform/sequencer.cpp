@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "models/buffer/on_chip_buffer.h"
+#include "platform/layer_time.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -15,11 +15,6 @@ Sequencer::Sequencer(const sc_core::sc_module_name& name, const SequencerConfig&
   SC_HAS_PROCESS(Sequencer);
   SC_THREAD(fill_process);
   SC_THREAD(drain_process);
-}
-
-std::uint64_t Sequencer::fill_cycles(const SequencerConfig& config, bool coded_output) {
-  // An operand is written into a buffer and read from it; a result goes through the detector.
-  return 2 * OnChipBuffer::access_cycles + (coded_output ? config.detect_latency : 0);
 }
 
 void Sequencer::wait_until(const std::size_t& progress, std::size_t jobs) {
@@ -156,16 +151,11 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
     wait_until(filled_, j + 1);
     if (j >= 2) wait_until(drained_, j - 1);  // its half of the output buffer
     std::uint64_t begin = charge_wait(j, end);
-    if (j == 0) begin += 2 * OnChipBuffer::access_cycles;
+    if (j == 0) begin += first_step_latency();
     if (job.activations) array->take_activations({job.activations->rows, job.activations->buffer_address});
     if (job.weights) array->take_weights({job.weights->rows, job.weights->buffer_address});
     const LayerSchedule& schedule = array->schedule();
-    const ArrayJob part{job.set_begin,
-                        job.set_end,
-                        job.filter_begin,
-                        job.filter_end,
-                        schedule.units_in_rows(job.band.begin),
-                        schedule.units_in_rows(job.band.end)};
+    const ArrayJob part = array_job(job, schedule);
     std::uint64_t cycles = array->compute(part);
     if (what_if_.ideal_compute) cycles = 0;
     ledger_.charge(CycleCause::compute, cycles);
@@ -183,40 +173,17 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
 /// The first cycle in which the job can start; waiting from `from` on is charged to what arrives last.
 std::uint64_t Sequencer::charge_wait(std::size_t job, std::uint64_t from) {
   const JobState& state = states_[job];
-  struct Operand {
-    CycleCause stall;
-    std::uint64_t at_engine, ready;
+  const auto readiness = [&](const sc_core::sc_time& at_engine, const sc_core::sc_time& ready) {
+    return Readiness{clock_.cycle_at(at_engine), clock_.cycle_at(ready)};
   };
-  const auto arrival = [&](CycleCause stall, const Arrival& a) {
-    return Operand{stall, clock_.cycle_at(a.at_engine), clock_.cycle_at(a.in_buffer)};
-  };
-  // On a tie the first of these is charged.
-  std::array<Operand, 3> operands = {arrival(CycleCause::stall_weight, state.weights),
-                                     arrival(CycleCause::stall_activation, state.activations),
-                                     Operand{CycleCause::stall_output, 0, 0}};
-  std::uint64_t encoding_until = 0;
+  JobReadiness operands;
+  operands.weight = readiness(state.weights.at_engine, state.weights.in_buffer);
+  operands.activation = readiness(state.activations.at_engine, state.activations.in_buffer);
   if (job >= 2) {
     const DrainTimes& drain = states_[job - 2].drain;
-    encoding_until = clock_.cycle_at(drain.encoded);
-    operands[2].ready = clock_.cycle_at(drain.written);
+    operands.output = readiness(drain.encoded, drain.written);
   }
-  const Operand* last = &operands[0];
-  for (const Operand& operand : operands) {
-    if (operand.ready > last->ready) last = &operand;
-  }
-  const std::uint64_t begin = std::max(from, last->ready);
-  if (job == 0) return begin;  // before the first step: overhead
-  if (last->stall == CycleCause::stall_output) {
-    // Results are encoded first and written then.
-    const std::uint64_t encoded = std::clamp(encoding_until, from, begin);
-    ledger_.charge(CycleCause::stall_codec, encoded - from);
-    ledger_.charge(CycleCause::stall_output, begin - encoded);
-    return begin;
-  }
-  const std::uint64_t fetched = std::clamp(last->at_engine, from, begin);
-  ledger_.charge(last->stall, fetched - from);
-  ledger_.charge(CycleCause::stall_codec, begin - fetched);
-  return begin;
+  return dpred::charge_wait(operands, from, job == 0, ledger_);
 }
 
 /// Words of the buffer that a fill writes; 0 where its banks are not limited.

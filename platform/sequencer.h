@@ -58,9 +58,6 @@ class Sequencer : public sc_core::sc_module {
   /// What the buffers did in the layer that was run last.
   const BuffersUse& buffers_use() const { return buffers_use_; }
 
-  /// Cycles of `total` beyond compute with an ideal memory and default engine: the pipeline's length.
-  static std::uint64_t fill_cycles(const SequencerConfig& config, bool coded_output);
-
  private:
   struct Arrival {
     sc_core::sc_time at_engine, in_buffer;

@@ -7,6 +7,7 @@
 #include "models/dram/dram.h"
 #include "platform/accelerator.h"
 #include "platform/check.h"
+#include "platform/layer_time.h"
 #include "platform/run.h"
 #include "platform/width_profile.h"
 #include "workloads/error.h"
@@ -242,6 +243,8 @@ class Testbed : public sc_core::sc_module {
 }  // namespace
 
 void check(const SimulationOptions& options, const Network& network, const DesignPoint& point) {
+  if (options.check && point.fidelity == Fidelity::analytic)
+    throw InputError("a check needs a simulation to compute in, and sim.fidelity = analytic is none: use lt");
   if (options.check && network.profile)
     throw InputError("a check needs values to compute with, and " + network.profile->file +
                      " is a width profile without any");
@@ -260,8 +263,7 @@ RunResult simulate(const Preparation& preparation, const Progress& progress,
     throw std::runtime_error("the simulation ended before the last layer: something waits for ever");
   }
   const DesignPoint& point = preparation.point();
-  testbed.result.fill_cycles =
-      Sequencer::fill_cycles({point.clock_mhz, point.detect_latency, point.banks}, true);
+  testbed.result.fill_cycles = fill_cycles(point.detect_latency, true);
   return testbed.result;
 }
 

@@ -7,6 +7,7 @@
 #include <iostream>
 #include <memory>
 
+#include "platform/analytic.h"
 #include "platform/output_folder.h"
 #include "platform/results.h"
 #include "platform/run.h"
@@ -14,6 +15,7 @@
 #include "testbench/child_simulation.h"
 #include "testbench/command_options.h"
 #include "testbench/commands.h"
+#include "workloads/error.h"
 
 namespace dpred {
 
@@ -56,7 +58,9 @@ int run_command(const std::vector<std::string>& arguments) {
       "baseline", "run the same memory without compression too: with this array, and bit-parallel")(
       "check",
       "multiply bit by bit as the design does, and compare every accumulator and every code; exit status 1 "
-      "and the first mismatch otherwise")("csv", "print layers.csv to standard output, and nothing else");
+      "and the first mismatch otherwise")(
+      "cross-check", "find the cycles of each layer in closed form too, and print how far they are off")(
+      "csv", "print layers.csv to standard output, and nothing else");
   const auto start = std::chrono::steady_clock::now();
   const std::optional<CommandLine> line = parse_workload_command("run", arguments, own);
   if (!line) return 0;
@@ -65,24 +69,38 @@ int run_command(const std::vector<std::string>& arguments) {
   SimulationOptions options;
   options.check = line->options.count("check") != 0;
   check(options, network, point);
+  const bool csv = line->options.count("csv") != 0;
+  const bool cross_check = line->options.count("cross-check") != 0;
+  if (cross_check && point.fidelity == Fidelity::analytic)
+    throw InputError("--cross-check compares a simulation with sim.fidelity = analytic: use lt");
+  if (cross_check && csv)
+    throw InputError("--cross-check prints a table for people: it cannot go with --csv");
   const Preparation preparation(network, point);
   std::unique_ptr<OutputFolder> folder;
   if (line->options.count("output") != 0) {
     folder = std::make_unique<OutputFolder>(line->options["output"].as<std::string>());
   }
 
+  std::optional<RunResult> closed_form;  // before the simulation: what it has no model of is said at once
+  if (cross_check) closed_form = analyse(preparation, false);
   std::optional<Baselines> baselines;
   if (line->options.count("baseline") != 0) {
     const DesignPoint uncompressed = with(point, nullptr, "raw");
     const DesignPoint bit_parallel = with(point, "bit-parallel", "raw");
     const Preparation uncompressed_preparation(network, uncompressed);
     const Preparation bit_parallel_preparation(network, bit_parallel);
-    ChildSimulation first(uncompressed_preparation);
-    ChildSimulation second(bit_parallel_preparation);
-    RunResult first_result = first.result();
-    baselines = Baselines{std::move(first_result), second.result()};
+    if (point.fidelity == Fidelity::analytic) {
+      baselines = Baselines{analyse(uncompressed_preparation), analyse(bit_parallel_preparation)};
+    } else {
+      ChildSimulation first(uncompressed_preparation);
+      ChildSimulation second(bit_parallel_preparation);
+      RunResult first_result = first.result();
+      baselines = Baselines{std::move(first_result), second.result()};
+    }
   }
-  const RunResult result = simulate(preparation, terminal_progress(network.layers.size()), options);
+  const RunResult result = point.fidelity == Fidelity::analytic
+                               ? analyse(preparation)
+                               : simulate(preparation, terminal_progress(network.layers.size()), options);
   if (!result.check_failure.empty()) {
     if (::isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K";  // the progress
     std::cerr << "dpred: check failed: " << result.check_failure << '\n';
@@ -102,11 +120,11 @@ int run_command(const std::vector<std::string>& arguments) {
       return 2;
     }
   }
-  const bool csv = line->options.count("csv") != 0;
   if (csv) {
     std::cout << layers_csv(result, point);
   } else {
     std::cout << terminal_table(result, network, point, compared);
+    if (closed_form) std::cout << '\n' << cross_check_table(result, *closed_form);
   }
   note_estimates(network);
   note_unread(line->parameters, "run");

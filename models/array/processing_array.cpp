@@ -5,6 +5,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "models/array/job_cycles.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -202,31 +203,13 @@ void ProcessingArray::requantise(RowRange rows, const FilterSet& set, std::int64
   }
 }
 
-std::uint64_t ProcessingArray::step_cycles(const ArrayJob& job) {
-  std::uint64_t cycles = 0;
-  for (std::int64_t set = job.set_begin; set < job.set_end; ++set) {
-    cycles += schedule_->end(set, job.unit_end) - schedule_->end(set, job.unit_begin);
-  }
-  return cycles;
-}
-
 std::uint64_t ProcessingArray::compute(const ArrayJob& job) {
   if (arithmetic_) compute_values(job);
-  const std::uint64_t cycles = step_cycles(job);
-  const FilterSet& first = schedule_->sets()[static_cast<std::size_t>(job.set_begin)];
-  const auto filters = static_cast<std::uint64_t>(first.filter_end - first.filter_begin);
-  const auto wanted = static_cast<std::uint64_t>(job.filter_end - job.filter_begin);
-  if (job.set_end - job.set_begin != 1 || wanted == filters) return cycles;
-  // A set that is cut takes what the uncut one takes, in proportion to the filters done so far.
-  const auto before = static_cast<std::uint64_t>(job.filter_begin - first.filter_begin);
-  const auto share = [&](std::uint64_t part) {
-    return cycles / filters * part + cycles % filters * part / filters;
-  };
-  return share(before + wanted) - share(before);
+  return job_cycles(*schedule_, job);
 }
 
 JobBufferUse ProcessingArray::buffer_use(const ArrayJob& job) {
-  return {reads_ ? reads_->of_job(*schedule_, job) : OperandsRead{}, step_cycles(job)};
+  return {reads_ ? reads_->of_job(*schedule_, job) : OperandsRead{}, step_cycles(*schedule_, job)};
 }
 
 void ProcessingArray::write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,

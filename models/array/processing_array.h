@@ -42,7 +42,6 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   const ComputedLayer& computed() const { return computed_; }
 
  private:
-  std::uint64_t step_cycles(const ArrayJob& job);
   template <class Visit>
   void read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived, const StreamLayout& layout,
                  const ValueFormat& format, Visit&& visit);

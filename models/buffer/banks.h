@@ -9,6 +9,9 @@
 
 namespace dpred {
 
+/// Array cycles from an access's address to its data. Accesses are pipelined.
+inline constexpr std::uint64_t buffer_access_cycles = 1;
+
 /// Ports of a bank, by the names of SRAM macros.
 enum class SramPorts : std::uint8_t {
   one_shared,      ///< 1rw: a read or a write a cycle

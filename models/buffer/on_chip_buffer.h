@@ -23,9 +23,6 @@ namespace dpred {
 /// direct memory access, which is granted over the whole capacity, are not counted.
 class OnChipBuffer : public sc_core::sc_module {
  public:
-  /// Array cycles from an access's address to its data.
-  static constexpr std::uint64_t access_cycles = 1;
-
   tlm_utils::simple_target_socket_optional<OnChipBuffer> write_port{"write_port"};
   tlm_utils::simple_target_socket_optional<OnChipBuffer> read_port{"read_port"};
 

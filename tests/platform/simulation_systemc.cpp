@@ -1,6 +1,7 @@
 // Whole networks through accelerator and memory.
 #include <algorithm>
 #include <catch2/catch.hpp>
+#include <cmath>
 #include <memory>
 #include <numeric>
 #include <optional>
@@ -8,11 +9,14 @@
 #include <vector>
 
 #include "models/array/operand_reads.h"
+#include "platform/analytic.h"
 #include "platform/run.h"
 #include "tests/platform/random_networks.h"
 #include "tests/support/fresh_simulation.h"
+#include "tests/support/temp_dir.h"
 #include "tests/support/trace_builder.h"
 #include "workloads/error.h"
+#include "workloads/trace_set.h"
 
 using namespace dpred;
 using namespace dpred::test;
@@ -548,4 +552,95 @@ TEST_CASE("a failure within the platform leaves the simulation as what it is") {
                               {"array.rows", "4"}});
   fresh_simulation();
   CHECK_THROWS_AS(simulate(*point.preparation), StreamError);
+}
+
+TEST_CASE("the closed form moves the bytes and takes the compute cycles of the simulation") {
+  Random random(97);
+  for (const auto& [network, settings] : random_samples(random, 60)) {
+    const Point point = Point(network, settings).with({{"sim.data", "elided"}});
+    const RunResult simulated = point.run();
+    const RunResult analytic = analyse(*point.preparation);
+    check_run(point, analytic);
+    REQUIRE(analytic.fill_cycles == simulated.fill_cycles);
+    for (std::size_t i = 0; i < simulated.layers.size(); ++i) {
+      const LayerResult& a = analytic.layers[i];
+      const LayerResult& b = simulated.layers[i];
+      REQUIRE(a.name == b.name);
+      REQUIRE(a.op == b.op);
+      REQUIRE(a.traffic == b.traffic);
+      REQUIRE(a.raw_traffic == b.raw_traffic);
+      REQUIRE(a.array_cycles == b.array_cycles);
+      REQUIRE(a.ledger.of(CycleCause::compute) == b.ledger.of(CycleCause::compute));
+      if (settings.at("dram.preset") == "ideal") REQUIRE(a.ledger.total() == b.ledger.total());
+    }
+  }
+}
+
+TEST_CASE("in the closed form more bandwidth never costs time, in any layer") {
+  Random random(101);
+  int faster = 0;
+  for (const auto& [network, settings] : random_samples(random, 60)) {
+    const Point point(network, settings);
+    const auto faster_points = [&] {
+      std::vector<Point> points;
+      for (const char* channels : {"1", "2", "4", "16", "64"})
+        points.push_back(point.with({{"dram.channels", channels}}));
+      points.push_back(point.with({{"dram.channels", "64"}, {"dram.refresh", "off"}}));
+      points.push_back(point.with({{"dram.preset", "ideal"}}));
+      return points;
+    }();
+    if (settings.at("dram.preset") == "ideal") continue;
+    std::optional<RunResult> slower;
+    for (const Point& fast : faster_points) {
+      const RunResult result = analyse(*fast.preparation);
+      for (std::size_t i = 0; slower && i < result.layers.size(); ++i) {
+        // Another preset has other bursts, which may change the plan.
+        if (fast.settings.at("dram.preset") == "ideal" &&
+            result.layers[i].traffic.total() != slower->layers[i].traffic.total())
+          continue;
+        const std::uint64_t cycles = result.layers[i].ledger.total();
+        REQUIRE(cycles <= slower->layers[i].ledger.total());
+        faster += cycles < slower->layers[i].ledger.total();
+      }
+      slower = result;
+    }
+  }
+  CHECK(faster > 100);
+}
+
+TEST_CASE("the closed form of a layer of one job, worked out") {
+  Random random(103);
+  TraceBuilder set;
+  const LayerShape shape = with_output_size({1, 64, 1, 1, 16, 1, 1});
+  std::vector<int> input(64), weight(1024), output(16);
+  for (auto* codes : {&input, &weight, &output})
+    for (int& code : *codes)
+      code = static_cast<int>(random.in(-90, 90));
+  set.tensor("in", "act", shape.input(), DType::int8, 0, input);
+  set.tensor("w", "wgt", shape.weight(), DType::int8, 0, weight);
+  set.tensor("out", "act", {1, 16, 1, 1}, DType::int8, 0, output);
+  set.layer("fc", LayerOp::fc, shape, "in", "w", "out");
+  TempDir folder;
+  set.write(folder.path());
+  const Network network = read_trace_set(folder.path());
+  const Point point(network, {{"array.design", "bit-parallel"},
+                              {"array.tiles", "1"},
+                              {"codec.name", "raw"},
+                              {"dram.preset", "lpddr4-3200"},
+                              {"array.clock_mhz", "1600"}});
+  // 1600 MHz are the memory's clocks. 32 bytes take 8 of them, of which 6246 - 448 in 6246 are not refresh.
+  const double per_byte = 8.0 / 32 / (1 - 448.0 / 6246);
+  const MemoryCost cost = memory_cost(*point.design);
+  CHECK(cost.per_byte == Approx(per_byte));
+  CHECK(cost.read_latency == 29 + 28);
+  CHECK(cost.write_latency == 29 + 14);
+  const std::vector<Job>& jobs = point.preparation->layers()[0].plan.jobs;
+  const RunResult result = analyse(*point.preparation);
+  const Ledger& ledger = result.layers[0].ledger;
+  CHECK(ledger.of(CycleCause::compute) == 4);  // bricks
+  REQUIRE(jobs.size() == 1);
+  // The descriptor, then weights and activations one after the other; the results take one burst.
+  const double fetched = 57 + 256 * per_byte + 57 + (1024 + 64) * per_byte;
+  const double computed = std::ceil(fetched) + 2 + 4;
+  CHECK(ledger.total() == static_cast<std::uint64_t>(std::ceil(computed + 32 * per_byte + 43)));
 }
