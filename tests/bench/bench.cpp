@@ -26,6 +26,7 @@
 
 #include "models/codec/codec.h"
 #include "models/precision/brick_map.h"
+#include "platform/analytic.h"
 #include "platform/preparation.h"
 #include "tests/bench/codec_bench.h"
 #include "tests/bench/generated.h"
@@ -130,7 +131,7 @@ std::uint64_t folder_bytes(const fs::path& folder) {
 void network(Bench& bench, const fs::path& folder) {
   const std::string name = folder.filename().string();
   if (!bench.wanted("read trace set, " + name) && !bench.wanted("prepare, " + name) &&
-      !bench.wanted("plan, " + name)) {
+      !bench.wanted("plan, " + name) && !bench.wanted("closed form, " + name)) {
     return;
   }
   bench.rate("read trace set, " + name, "GB/s", static_cast<double>(folder_bytes(folder)) * 1e-9,
@@ -144,6 +145,8 @@ void network(Bench& bench, const fs::path& folder) {
     for (const PreparedLayer& layer : preparation.layers())
       keep(make_plan(layer.planner_input, point.buffers, point.burst_bytes));
   });
+  bench.rate("closed form, " + name, "k layers/s", 1e-3 * static_cast<double>(set.layers.size()),
+             [&] { keep(analyse(preparation)); });
 }
 
 void npy(Bench& bench, const fs::path& folder) {
