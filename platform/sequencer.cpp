@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "platform/layer_time.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -150,10 +149,8 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
     const Job& job = jobs[j];
     wait_until(filled_, j + 1);
     if (j >= 2) wait_until(drained_, j - 1);  // its half of the output buffer
-    std::uint64_t begin = charge_wait(j, end);
+    std::uint64_t begin = charge_wait(await_operands(j), end, j == 0, ledger_);
     if (j == 0) begin += first_step_latency();
-    if (job.activations) array->take_activations({job.activations->rows, job.activations->buffer_address});
-    if (job.weights) array->take_weights({job.weights->rows, job.weights->buffer_address});
     const LayerSchedule& schedule = array->schedule();
     const ArrayJob part = array_job(job, schedule);
     std::uint64_t cycles = array->compute(part);
@@ -170,20 +167,37 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
   return end;
 }
 
-/// The first cycle in which the job can start; waiting from `from` on is charged to what arrives last.
-std::uint64_t Sequencer::charge_wait(std::size_t job, std::uint64_t from) {
-  const JobState& state = states_[job];
+/// Waits until the memory has answered all that the job needs, gives its operands to the array and returns
+/// since when they are there; likewise its half of the output buffer.
+JobReadiness Sequencer::await_operands(std::size_t job) {
+  JobState& state = states_[job];
+  const Job& planned = model_->plan->jobs[job];
   const auto readiness = [&](const sc_core::sc_time& at_engine, const sc_core::sc_time& ready) {
     return Readiness{clock_.cycle_at(at_engine), clock_.cycle_at(ready)};
   };
   JobReadiness operands;
-  operands.weight = readiness(state.weights.at_engine, state.weights.in_buffer);
-  operands.activation = readiness(state.activations.at_engine, state.activations.in_buffer);
-  if (job >= 2) {
-    const DrainTimes& drain = states_[job - 2].drain;
+  if (state.weights) {
+    FetchTimes times;
+    if (state.biases) {
+      const FetchedBiases biases = state.biases();
+      array->take_biases(planned.weights->biases.begin, biases.values);
+      times = {biases.at_engine, biases.at_engine};
+    }
+    const FetchTimes weights = state.weights();
+    operands.weight =
+        readiness(std::max(times.at_engine, weights.at_engine), std::max(times.in_buffer, weights.in_buffer));
+  }
+  if (state.activations) {
+    const FetchTimes times = state.activations();
+    operands.activation = readiness(times.at_engine, times.in_buffer);
+    array->take_activations({planned.activations->rows, planned.activations->buffer_address});
+  }
+  if (state.weights) array->take_weights({planned.weights->rows, planned.weights->buffer_address});
+  if (job >= 2 && states_[job - 2].drain) {
+    const DrainTimes drain = states_[job - 2].drain();
     operands.output = readiness(drain.encoded, drain.written);
   }
-  return dpred::charge_wait(operands, from, job == 0, ledger_);
+  return operands;
 }
 
 /// Words of the buffer that a fill writes; 0 where its banks are not limited.
@@ -299,10 +313,12 @@ void Sequencer::drain_process() {
 }
 
 void Sequencer::fill_layer() {
-  const sc_core::sc_time weight_table = engine->fetch_table(dpred::Operand::weight);
-  const sc_core::sc_time activation_table = engine->fetch_table(dpred::Operand::activation);
-  const sc_core::sc_time tables = std::max(weight_table, activation_table);
-  if (tables > sc_core::sc_time_stamp()) wait(tables - sc_core::sc_time_stamp());
+  const auto weight_table = engine->fetch_table(dpred::Operand::weight);
+  const auto activation_table = engine->fetch_table(dpred::Operand::activation);
+  for (const auto* table : {&weight_table, &activation_table}) {
+    const sc_core::sc_time there = *table ? (*table)() : sc_core::SC_ZERO_TIME;
+    if (there > sc_core::sc_time_stamp()) wait(there - sc_core::sc_time_stamp());
+  }
   const std::vector<Job>& jobs = model_->plan->jobs;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     if (failure_) return;  // the layer is over
@@ -314,20 +330,14 @@ void Sequencer::fill_layer() {
       const Fill& fill = *jobs[j].weights;
       place_is_free(fill);
       if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
-        std::vector<std::int32_t> biases;
-        const sc_core::sc_time there = engine->fetch_biases(fill.biases, biases);
-        array->take_biases(fill.biases.begin, biases);
-        state.weights = {there, there};
+        state.biases = engine->fetch_biases(fill.biases);
       }
-      const FetchTimes times = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);
-      state.weights.at_engine = std::max(state.weights.at_engine, times.at_engine);
-      state.weights.in_buffer = std::max(state.weights.in_buffer, times.in_buffer);
+      state.weights = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);
     }
     if (jobs[j].activations) {
       const Fill& fill = *jobs[j].activations;
       place_is_free(fill);
-      const FetchTimes times = engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address);
-      state.activations = {times.at_engine, times.in_buffer};
+      state.activations = engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address);
     }
     advance(filled_, j + 1);
   }
@@ -340,7 +350,8 @@ void Sequencer::drain_layer() {
     states_[j].drain = engine->drain(results_of(j), jobs[j].drained_blocks);
     advance(drained_, j + 1);
   }
-  output_done_ = engine->finish_output();
+  const auto output = engine->finish_output();
+  if (output) output_done_ = output();
 }
 
 }  // namespace dpred

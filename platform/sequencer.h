@@ -13,6 +13,7 @@
 #include "models/ledger/ledger.h"
 #include "models/tlm/cycle_clock.h"
 #include "platform/layer_descriptor.h"
+#include "platform/layer_time.h"
 #include "platform/plan.h"
 
 namespace dpred {
@@ -59,13 +60,11 @@ class Sequencer : public sc_core::sc_module {
   const BuffersUse& buffers_use() const { return buffers_use_; }
 
  private:
-  struct Arrival {
-    sc_core::sc_time at_engine, in_buffer;
-  };
   /// What the compute process has to know of a job's fills and drains.
   struct JobState {
-    Arrival activations, weights;
-    DrainTimes drain;
+    Pending<FetchedBiases> biases;
+    Pending<FetchTimes> weights, activations;
+    Pending<DrainTimes> drain;
   };
 
   void fill_process();
@@ -80,7 +79,7 @@ class Sequencer : public sc_core::sc_module {
   void fail(std::exception_ptr failure);
   void wait_until(const std::size_t& progress, std::size_t jobs);
   void advance(std::size_t& progress, std::size_t jobs);
-  std::uint64_t charge_wait(std::size_t job, std::uint64_t from);
+  JobReadiness await_operands(std::size_t job);
   std::uint64_t charge_conflicts(std::size_t job, const JobBufferUse& use);
   std::uint64_t fill_words(const std::optional<Fill>& fill, const BufferBanks& banks) const;
   std::uint64_t result_words(std::size_t job) const;

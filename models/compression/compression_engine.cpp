@@ -33,15 +33,27 @@ std::int64_t decoded_groups(const StreamDirectory& stream, RowRange rows) {
   return groups_of(layout, rows);
 }
 
+std::shared_ptr<MemoryTransfer> transfer_of(std::uint64_t bytes) {
+  const auto transfer = std::make_shared<MemoryTransfer>();
+  transfer->bytes.resize(static_cast<std::size_t>(bytes));
+  transfer->completed = sc_core::sc_time_stamp();
+  return transfer;
+}
+
+/// Requests end where a multiple of their length lies, so they are aligned if that is a number of bursts.
+std::uint64_t longest_request(const EngineConfig& config) {
+  return std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1}) * config.burst_bytes;
+}
+
 }  // namespace
 
 CompressionEngine::CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config)
-    : sc_module(name), config_(config), clock_(config.clock_mhz) {
+    : sc_module(name),
+      config_(config),
+      clock_(config.clock_mhz),
+      port_(mem, {longest_request(config), config.outstanding}) {
   for (auto* socket : {&mem, &activation_buffer, &weight_buffer, &output_buffer})
     socket->bind(no_backward_path_);
-  // Requests end where a multiple of their length lies, so they are aligned if that is a number of bursts.
-  config_.request_bytes =
-      std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1}) * config.burst_bytes;
 }
 
 void CompressionEngine::begin_layer(const EngineLayer& layer) {
@@ -66,61 +78,43 @@ std::uint64_t& CompressionEngine::read_counter(Operand operand) {
   return operand == Operand::activation ? traffic_.activation_read_bytes : traffic_.weight_read_bytes;
 }
 
-/// Whole bursts [address, address + length), cut into requests. Returns when the last of them completes;
-/// waits only while as many as allowed are under way.
-sc_core::sc_time CompressionEngine::access(Channel& channel, tlm::tlm_command command, std::uint64_t address,
-                                           std::uint8_t* data, std::uint64_t length) {
-  sc_core::sc_time last = sc_core::sc_time_stamp();
-  const std::uint64_t end = address + length;
-  while (address < end) {
-    const std::uint64_t boundary = (address / config_.request_bytes + 1) * config_.request_bytes;
-    const std::uint64_t bytes = std::min(boundary, end) - address;
-    if (!layer_.ideal_memory) {
-      if (channel.completions.size() == config_.outstanding) {
-        const sc_core::sc_time free = channel.completions.front();
-        channel.completions.pop_front();
-        if (free > sc_core::sc_time_stamp()) wait(free - sc_core::sc_time_stamp());
-      }
-      const sc_core::sc_time delay =
-          channel.access.transfer(mem, command, address, data, bytes, layer_.elided);
-      channel.completions.push_back(sc_core::sc_time_stamp() + delay);
-      last = std::max(last, channel.completions.back());
-    }
-    data += bytes;
-    address += bytes;
-  }
-  return last;
+/// Whole bursts [address, address + length).
+void CompressionEngine::access(const std::shared_ptr<MemoryTransfer>& transfer, tlm::tlm_command command,
+                               std::uint64_t address, std::size_t at, std::uint64_t length) {
+  if (!layer_.ideal_memory) port_.access(transfer, command, address, at, length, layer_.elided);
 }
 
 void CompressionEngine::read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
                                     bool ideal_memory) {
   if (ideal_memory) {
-    if (reads_.access.debug_transfer(mem, tlm::TLM_READ_COMMAND, address, data, length) != length) {
+    if (debug_access_.debug_transfer(mem, tlm::TLM_READ_COMMAND, address, data, length) != length) {
       throw TransportError("no memory at address " + std::to_string(address));
     }
     return;
   }
   const BurstRange bursts = round_to_bursts(address, address + length, config_.burst_bytes);
-  control_staging_.resize(static_cast<std::size_t>(bursts.bytes()));
   layer_ = EngineLayer{};
   traffic_.control_read_bytes += bursts.bytes();
-  const sc_core::sc_time there =
-      access(reads_, tlm::TLM_READ_COMMAND, bursts.begin, control_staging_.data(), bursts.bytes());
-  if (there > sc_core::sc_time_stamp()) wait(there - sc_core::sc_time_stamp());
-  std::memcpy(data, control_staging_.data() + (address - bursts.begin), static_cast<std::size_t>(length));
+  const auto transfer = transfer_of(bursts.bytes());
+  access(transfer, tlm::TLM_READ_COMMAND, bursts.begin, 0, bursts.bytes());
+  port_.await(*transfer);
+  if (transfer->completed > sc_core::sc_time_stamp()) wait(transfer->completed - sc_core::sc_time_stamp());
+  std::memcpy(data, transfer->bytes.data() + (address - bursts.begin), static_cast<std::size_t>(length));
 }
 
-sc_core::sc_time CompressionEngine::fetch_table(Operand operand) {
+Pending<sc_core::sc_time> CompressionEngine::fetch_table(Operand operand) {
   const Source& from = source(operand);
   const std::uint64_t bytes = from.stream.directory->plan().table_bytes();
-  if (bytes == 0) return sc_core::sc_time_stamp();
+  if (bytes == 0) return {};
   const std::uint64_t fetched = round_to_bursts(0, bytes, config_.burst_bytes).end;
-  read_staging_.resize(static_cast<std::size_t>(fetched));
   read_counter(operand) += fetched;
-  const sc_core::sc_time there =
-      access(reads_, tlm::TLM_READ_COMMAND, from.stream.table_address, read_staging_.data(), fetched);
-  if (!layer_.elided) check_table(from, read_staging_.data());
-  return there;
+  const auto transfer = transfer_of(fetched);
+  access(transfer, tlm::TLM_READ_COMMAND, from.stream.table_address, 0, fetched);
+  return [this, &from, transfer] {
+    port_.await(*transfer);
+    if (!layer_.elided) check_table(from, transfer->bytes.data());
+    return transfer->completed;
+  };
 }
 
 void CompressionEngine::check_table(const Source& from, const std::uint8_t* bytes) const {
@@ -141,47 +135,65 @@ void CompressionEngine::check_table(const Source& from, const std::uint8_t* byte
   }
 }
 
-FetchTimes CompressionEngine::fetch(Operand operand, const std::vector<RowRange>& rows,
-                                    std::uint64_t buffer_address) {
+Pending<FetchTimes> CompressionEngine::fetch(Operand operand, const std::vector<RowRange>& rows,
+                                             std::uint64_t buffer_address) {
   Source& from = source(operand);
   const StreamDirectory& directory = *from.stream.directory;
   const StreamLayout& layout = directory.layout();
   const bool coded = directory.plan().has_table();
-  FetchTimes times{sc_core::sc_time_stamp(), sc_core::sc_time_stamp()};
-  containers_.clear();
-  std::uint64_t values = 0;
+  const auto fetch = std::make_shared<Fetch>();
+  fetch->operand = operand;
+  fetch->buffer_address = buffer_address;
+  fetch->completed = sc_core::sc_time_stamp();
+  std::size_t bytes = 0;
   for (const RowRange& wanted : rows) {
     const auto section = layout.section_number(wanted.begin);
     for (const ByteRange& range : directory.bytes_of(wanted)) {
-      const BurstRange bursts = from.cursor.fetch(section, range.begin, range.end);
-      // Bytes before bursts.begin are in the burst that was kept from the fetch before.
-      const std::uint64_t first_byte = range.begin / config_.burst_bytes * config_.burst_bytes;
-      const std::uint64_t kept = bursts.begin - first_byte;
-      read_staging_.resize(static_cast<std::size_t>(kept + bursts.bytes()));
-      const sc_core::sc_time start = sc_core::sc_time_stamp();
-      read_counter(operand) += bursts.bytes();
-      const sc_core::sc_time there = access(reads_, tlm::TLM_READ_COMMAND, from.stream.address + bursts.begin,
-                                            read_staging_.data() + kept, bursts.bytes());
-      times.at_engine = std::max(times.at_engine, there);
-      if (coded && config_.decoders != 0 && !layer_.ideal_codec) {
-        const std::uint64_t cycles =
-            divide_up(static_cast<std::uint64_t>(decoded_groups(directory, range.rows)), config_.decoders);
-        from.decoder_free = std::max(from.decoder_free, start) + clock_.time_of(cycles);
-      }
-      times.in_buffer = std::max({times.in_buffer, times.at_engine, from.decoder_free});
-      values += static_cast<std::uint64_t>(range.rows.rows() * layout.row_values(range.rows.begin));
-      if (layer_.elided) continue;
-      std::vector<std::uint8_t>& last_burst = from.kept[section];
-      if (kept > 0) std::copy(last_burst.begin(), last_burst.end(), read_staging_.begin());
-      last_burst.assign(read_staging_.end() - static_cast<std::ptrdiff_t>(config_.burst_bytes),
-                        read_staging_.end());
-      decode(from, range, read_staging_.data(), first_byte);
+      Fetch::Piece piece{range, section, from.cursor.fetch(section, range.begin, range.end)};
+      piece.first_byte = range.begin / config_.burst_bytes * config_.burst_bytes;
+      piece.at = bytes;
+      bytes += static_cast<std::size_t>(piece.bursts.begin - piece.first_byte + piece.bursts.bytes());
+      fetch->values += static_cast<std::uint64_t>(range.rows.rows() * layout.row_values(range.rows.begin));
+      fetch->pieces.push_back(piece);
     }
   }
-  const ValueFormat& format = directory.plan().format.values;
-  fill_staging_.resize(static_cast<std::size_t>(values * format.bits / 8));
-  store_codes(operand, format, buffer_address);
-  return times;
+  if (!layer_.elided) fetch->bytes.resize(bytes);
+  for (const Fetch::Piece& piece : fetch->pieces) {
+    const sc_core::sc_time start = sc_core::sc_time_stamp();
+    read_counter(operand) += piece.bursts.bytes();
+    access(fetch, tlm::TLM_READ_COMMAND, from.stream.address + piece.bursts.begin,
+           piece.at + static_cast<std::size_t>(piece.bursts.begin - piece.first_byte), piece.bursts.bytes());
+    if (coded && config_.decoders != 0 && !layer_.ideal_codec) {
+      const std::uint64_t cycles = divide_up(
+          static_cast<std::uint64_t>(decoded_groups(directory, piece.range.rows)), config_.decoders);
+      from.decoder_free = std::max(from.decoder_free, start) + clock_.time_of(cycles);
+      fetch->decoded = from.decoder_free;
+    }
+  }
+  return [this, fetch] {
+    port_.await(*fetch);
+    return take_in(*fetch);
+  };
+}
+
+/// The bytes of a fetch are there: decodes them into the buffer.
+FetchTimes CompressionEngine::take_in(Fetch& fetch) {
+  Source& from = source(fetch.operand);
+  containers_.clear();
+  for (const Fetch::Piece& piece : fetch.pieces) {
+    if (layer_.elided) break;
+    // Bytes before the bursts that were asked for are in the burst that was kept from the fetch before.
+    std::vector<std::uint8_t>& last_burst = from.kept[piece.section];
+    const auto begin = fetch.bytes.begin() + static_cast<std::ptrdiff_t>(piece.at);
+    if (piece.bursts.begin > piece.first_byte) std::copy(last_burst.begin(), last_burst.end(), begin);
+    const auto end = begin + static_cast<std::ptrdiff_t>(piece.bursts.end - piece.first_byte);
+    last_burst.assign(end - static_cast<std::ptrdiff_t>(config_.burst_bytes), end);
+    decode(from, piece.range, &*begin, piece.first_byte);
+  }
+  const ValueFormat& format = from.stream.directory->plan().format.values;
+  fill_staging_.resize(static_cast<std::size_t>(fetch.values * format.bits / 8));
+  store_codes(fetch.operand, format, fetch.buffer_address);
+  return {fetch.completed, std::max(fetch.completed, fetch.decoded)};
 }
 
 void CompressionEngine::decode(const Source& from, const ByteRange& range, const std::uint8_t* bytes,
@@ -247,28 +259,34 @@ void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
                         fill_staging_.size(), layer_.elided);
 }
 
-sc_core::sc_time CompressionEngine::fetch_biases(RowRange filters, std::vector<std::int32_t>& biases) {
+Pending<FetchedBiases> CompressionEngine::fetch_biases(RowRange filters) {
   const BurstRange bursts = bias_cursor_.fetch(0, 4 * static_cast<std::uint64_t>(filters.begin),
                                                4 * static_cast<std::uint64_t>(filters.end));
-  if (bias_bytes_.size() < bursts.end) bias_bytes_.resize(static_cast<std::size_t>(bursts.end));
   traffic_.weight_read_bytes += bursts.bytes();
-  const sc_core::sc_time there = access(reads_, tlm::TLM_READ_COMMAND, layer_.bias_address + bursts.begin,
-                                        bias_bytes_.data() + bursts.begin, bursts.bytes());
-  biases.clear();
-  if (layer_.elided) return there;
-  for (std::int64_t k = filters.begin; k < filters.end; ++k) {
-    const std::uint8_t* bytes = bias_bytes_.data() + 4 * k;
-    biases.push_back(static_cast<std::int32_t>(bytes[0] | std::uint32_t{bytes[1]} << 8 |
-                                               std::uint32_t{bytes[2]} << 16 |
-                                               std::uint32_t{bytes[3]} << 24));
-  }
-  return there;
+  const auto transfer = transfer_of(bursts.bytes());
+  access(transfer, tlm::TLM_READ_COMMAND, layer_.bias_address + bursts.begin, 0, bursts.bytes());
+  return [this, filters, bursts, transfer] {
+    port_.await(*transfer);
+    FetchedBiases biases{transfer->completed, {}};
+    if (layer_.elided) return biases;
+    if (bias_bytes_.size() < bursts.end) bias_bytes_.resize(static_cast<std::size_t>(bursts.end));
+    std::copy(transfer->bytes.begin(), transfer->bytes.end(),
+              bias_bytes_.begin() + static_cast<std::ptrdiff_t>(bursts.begin));
+    for (std::int64_t k = filters.begin; k < filters.end; ++k) {
+      const std::uint8_t* bytes = bias_bytes_.data() + 4 * k;
+      biases.values.push_back(static_cast<std::int32_t>(bytes[0] | std::uint32_t{bytes[1]} << 8 |
+                                                        std::uint32_t{bytes[2]} << 16 |
+                                                        std::uint32_t{bytes[3]} << 24));
+    }
+    return biases;
+  };
 }
 
-DrainTimes CompressionEngine::drain(const JobResults& results, const std::vector<std::int64_t>& blocks) {
+Pending<DrainTimes> CompressionEngine::drain(const JobResults& results,
+                                             const std::vector<std::int64_t>& blocks) {
+  if (output_.stream.directory == nullptr || results.rows.rows() == 0) return {};
   const sc_core::sc_time now = sc_core::sc_time_stamp();
-  if (output_.stream.directory == nullptr || results.rows.rows() == 0) return {now, now};
-  take_in(results);
+  take_results(results);
   const StreamDirectory& directory = *output_.stream.directory;
   std::int64_t groups = 0;
   for (const std::int64_t block : blocks) {
@@ -276,20 +294,21 @@ DrainTimes CompressionEngine::drain(const JobResults& results, const std::vector
     groups += groups_of(directory.layout(), {rows.first_row, rows.first_row + rows.rows});
     encode(block);
   }
-  DrainTimes times{now, now};
+  sc_core::sc_time encoded = now;
   if (directory.plan().has_table() && config_.encoders != 0 && !layer_.ideal_codec) {
     const std::uint64_t cycles = divide_up(static_cast<std::uint64_t>(groups), config_.encoders);
     output_.encoder_free = std::max(output_.encoder_free, now) + clock_.time_of(cycles);
-    times.encoded = output_.encoder_free;
-    if (times.encoded > now) wait(times.encoded - now);
+    encoded = output_.encoder_free;
+    if (encoded > now) wait(encoded - now);
   }
-  write_out(false);
-  times.written = std::max(times.encoded, output_.last_write);
-  return times;
+  return [this, encoded, write = write_out(false)] {
+    await_write(*write);
+    return DrainTimes{encoded, std::max(encoded, output_.last_write)};
+  };
 }
 
 /// Reads a job's results from the output buffer and puts them into the rows of the stream.
-void CompressionEngine::take_in(const JobResults& results) {
+void CompressionEngine::take_results(const JobResults& results) {
   const StreamDirectory& directory = *output_.stream.directory;
   const StreamLayout& layout = directory.layout();
   const ValueFormat& format = directory.plan().format.values;
@@ -387,39 +406,55 @@ void CompressionEngine::put(std::uint64_t at, const std::vector<std::uint8_t>& b
 
 void CompressionEngine::make_ready(std::uint64_t at, const std::uint8_t* bytes, std::uint64_t length) {
   std::vector<ReadyBursts>& ready = output_.ready;
-  if (ready.empty() || ready.back().begin + ready.back().bytes.size() != at) ready.push_back({at, {}});
-  ready.back().bytes.insert(ready.back().bytes.end(), bytes, bytes + length);
+  if (ready.empty() || ready.back().begin + ready.back().length != at) ready.push_back({at, 0});
+  ready.back().length += length;
+  output_.ready_bytes.insert(output_.ready_bytes.end(), bytes, bytes + length);
 }
 
 /// Writes full bursts; at the end of the stream, what is left too.
-void CompressionEngine::write_out(bool all) {
+std::shared_ptr<MemoryTransfer> CompressionEngine::write_out(bool all) {
   if (all) {
     for (const auto& [begin, partial] : output_.partial)
       make_ready(begin, partial.bytes.data(), config_.burst_bytes);
     output_.partial.clear();
   }
-  for (ReadyBursts& bursts : output_.ready) {
-    traffic_.output_write_bytes += bursts.bytes.size();
-    output_.last_write = std::max(
-        output_.last_write, access(writes_, tlm::TLM_WRITE_COMMAND, output_.stream.address + bursts.begin,
-                                   bursts.bytes.data(), bursts.bytes.size()));
+  const auto write = std::make_shared<MemoryTransfer>();
+  write->bytes.swap(output_.ready_bytes);
+  output_.writes.push_back(write);
+  std::size_t at = 0;
+  for (const ReadyBursts& bursts : output_.ready) {
+    traffic_.output_write_bytes += bursts.length;
+    access(write, tlm::TLM_WRITE_COMMAND, output_.stream.address + bursts.begin, at, bursts.length);
+    at += static_cast<std::size_t>(bursts.length);
   }
   output_.ready.clear();
+  return write;
 }
 
-sc_core::sc_time CompressionEngine::finish_output() {
-  if (output_.stream.directory == nullptr) return sc_core::sc_time_stamp();
+void CompressionEngine::await_write(MemoryTransfer& write) {
+  port_.await(write);
+  write.bytes = {};
+  output_.last_write = std::max(output_.last_write, write.completed);
+}
+
+Pending<sc_core::sc_time> CompressionEngine::finish_output() {
+  if (output_.stream.directory == nullptr) return {};
   write_out(true);
-  const std::uint64_t table_bytes = output_.stream.directory->plan().table_bytes();
-  sc_core::sc_time done = std::max(output_.last_write, sc_core::sc_time_stamp());
-  if (table_bytes > 0) {
-    write_staging_ = offset_table_bytes(output_.stream.directory->plan().format.header, output_.table);
-    write_staging_.resize(static_cast<std::size_t>(round_to_bursts(0, table_bytes, config_.burst_bytes).end));
-    traffic_.output_write_bytes += write_staging_.size();
-    done = std::max(done, access(writes_, tlm::TLM_WRITE_COMMAND, output_.stream.table_address,
-                                 write_staging_.data(), write_staging_.size()));
+  const StreamPlan& plan = output_.stream.directory->plan();
+  if (plan.has_table()) {
+    const auto write = std::make_shared<MemoryTransfer>();
+    write->bytes = offset_table_bytes(plan.format.header, output_.table);
+    write->bytes.resize(
+        static_cast<std::size_t>(round_to_bursts(0, plan.table_bytes(), config_.burst_bytes).end));
+    output_.writes.push_back(write);
+    traffic_.output_write_bytes += write->bytes.size();
+    access(write, tlm::TLM_WRITE_COMMAND, output_.stream.table_address, 0, write->bytes.size());
   }
-  return done;
+  return [this] {
+    for (const auto& write : output_.writes)
+      await_write(*write);
+    return output_.last_write;
+  };
 }
 
 }  // namespace dpred

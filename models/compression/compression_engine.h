@@ -2,13 +2,14 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <map>
+#include <memory>
 #include <systemc>
 #include <tlm>
 #include <vector>
 
 #include "models/compression/engine_control.h"
+#include "models/compression/memory_port.h"
 #include "models/tlm/cycle_clock.h"
 #include "models/tlm/memory_access.h"
 #include "models/tlm/no_backward_path.h"
@@ -42,11 +43,12 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config);
 
   void begin_layer(const EngineLayer& layer) override;
-  sc_core::sc_time fetch_table(Operand operand) override;
-  FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows, std::uint64_t buffer_address) override;
-  sc_core::sc_time fetch_biases(RowRange filters, std::vector<std::int32_t>& biases) override;
-  DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) override;
-  sc_core::sc_time finish_output() override;
+  Pending<sc_core::sc_time> fetch_table(Operand operand) override;
+  Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>& rows,
+                            std::uint64_t buffer_address) override;
+  Pending<FetchedBiases> fetch_biases(RowRange filters) override;
+  Pending<DrainTimes> drain(const JobResults& results, const std::vector<std::int64_t>& blocks) override;
+  Pending<sc_core::sc_time> finish_output() override;
   void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
                    bool ideal_memory) override;
 
@@ -54,11 +56,6 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   const EngineTraffic& traffic() const { return traffic_; }
 
  private:
-  /// The accesses of one direction: at most `outstanding` under way.
-  struct Channel {
-    std::deque<sc_core::sc_time> completions;
-    MemoryAccess access;
-  };
   /// The state of a stream that is being read.
   struct Source {
     EngineStream stream;
@@ -73,7 +70,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   };
   struct ReadyBursts {
     std::uint64_t begin = 0;  ///< in the stream
-    std::vector<std::uint8_t> bytes;
+    std::uint64_t length = 0;
   };
   /// The state of the stream that is being written.
   struct Sink {
@@ -82,37 +79,55 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
     std::map<std::int64_t, std::vector<std::uint8_t>> rows;  ///< rows of blocks that are not complete
     std::map<std::uint64_t, PartialBurst> partial;           ///< by their place in the stream
     std::vector<ReadyBursts> ready;                          ///< encoded, not yet written
+    std::vector<std::uint8_t> ready_bytes;                   ///< theirs, one after another
     std::uint64_t offset = 0;                                ///< end of the block that was encoded last
     sc_core::sc_time encoder_free;
-    sc_core::sc_time last_write;
+    std::vector<std::shared_ptr<MemoryTransfer>> writes;  ///< of the layer, a transfer a drain
+    sc_core::sc_time last_write;                          ///< of those that were awaited
+  };
+  /// A fetch whose requests are issued.
+  struct Fetch : MemoryTransfer {
+    struct Piece {
+      ByteRange range;
+      std::size_t section = 0;
+      BurstRange bursts;             ///< that were asked for
+      std::uint64_t first_byte = 0;  ///< of the burst in which the range begins
+      std::size_t at = 0;            ///< of that byte in `bytes`
+    };
+    Operand operand = Operand::activation;
+    std::vector<Piece> pieces;
+    std::uint64_t buffer_address = 0, values = 0;
+    sc_core::sc_time decoded;  ///< when the decoder is through, if its bytes are there
   };
 
   Source& source(Operand operand) { return operand == Operand::activation ? activation_ : weight_; }
   std::uint64_t& read_counter(Operand operand);
-  sc_core::sc_time access(Channel& channel, tlm::tlm_command command, std::uint64_t address,
-                          std::uint8_t* data, std::uint64_t length);
+  void access(const std::shared_ptr<MemoryTransfer>& transfer, tlm::tlm_command command,
+              std::uint64_t address, std::size_t at, std::uint64_t length);
+  FetchTimes take_in(Fetch& fetch);
   void check_table(const Source& from, const std::uint8_t* bytes) const;
   void decode(const Source& from, const ByteRange& range, const std::uint8_t* bytes,
               std::uint64_t first_byte);
   void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
-  void take_in(const JobResults& results);
+  void take_results(const JobResults& results);
   void encode(std::int64_t block);
   void put(std::uint64_t at, const std::vector<std::uint8_t>& bytes);
   void make_ready(std::uint64_t at, const std::uint8_t* bytes, std::uint64_t length);
-  void write_out(bool all);
+  std::shared_ptr<MemoryTransfer> write_out(bool all);
+  void await_write(MemoryTransfer& write);
 
   NoBackwardPath no_backward_path_;
   EngineConfig config_;
   CycleClock clock_;
   EngineLayer layer_;
   EngineTraffic traffic_;
-  Channel reads_, writes_;
-  MemoryAccess fill_access_, drain_access_;
+  MemoryPort port_;
+  MemoryAccess debug_access_, fill_access_, drain_access_;
   Source activation_, weight_;
   FetchCursor bias_cursor_{1};
   std::vector<std::uint8_t> bias_bytes_;  ///< that have been fetched, from the first filter's on
   Sink output_;
-  std::vector<std::uint8_t> control_staging_, read_staging_, write_staging_, fill_staging_, drain_staging_;
+  std::vector<std::uint8_t> fill_staging_, drain_staging_;
   std::vector<std::uint8_t> containers_;        ///< of the fetch that is being decoded
   std::vector<std::uint8_t> block_containers_;  ///< of a block that can only be decoded whole
 };

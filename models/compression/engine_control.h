@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <systemc>
 #include <vector>
 
@@ -52,24 +53,37 @@ struct JobResults {
   std::int64_t channels() const { return (channel_end - channel_begin + channel_step - 1) / channel_step; }
 };
 
-/// All functions may wait: to be called from an SC_THREAD. A function returns when its last request is
-/// issued; the times returned may lie ahead. Fetches are called by one process, drains by one other.
-/// TransportError if the memory answers with an error; StreamError if a stream or table is not what its
-/// directory says, or does not fit its region.
+/// Biases of the filters that were asked for, or none where data is elided, and when they were at the engine.
+struct FetchedBiases {
+  sc_core::sc_time at_engine;
+  std::vector<std::int32_t> values;
+};
+
+/// What is left of something that was asked for, its requests being issued. To be called once, from an
+/// SC_THREAD, in the order in which an operand's fetches, or the drains, were asked for: waits until the
+/// memory has answered, does what needs the bytes, and returns the times, which may lie ahead. Empty: nothing
+/// was asked for.
+template <class Result>
+using Pending = std::function<Result()>;
+
+/// A function returns when its last request is issued and may wait until then: to be called from an
+/// SC_THREAD. Fetches are asked for by one process, drains by one other; any may complete them. From either
+/// call: TransportError if the memory answers with an error; StreamError if a stream or table is not what its
+/// directory says, or does not fit its region. What is pending from an earlier layer is not to be called.
 class EngineControl : public virtual sc_core::sc_interface {
  public:
   virtual void begin_layer(const EngineLayer& layer) = 0;
-  /// The whole offset table; the current time if there is none.
-  virtual sc_core::sc_time fetch_table(Operand operand) = 0;
-  /// Rows into the operand's buffer, one after another from `buffer_address`.
-  virtual FetchTimes fetch(Operand operand, const std::vector<RowRange>& rows,
-                           std::uint64_t buffer_address) = 0;
-  /// `biases` gets those of the filters, or nothing where data is elided.
-  virtual sc_core::sc_time fetch_biases(RowRange filters, std::vector<std::int32_t>& biases) = 0;
+  /// The whole offset table; empty if there is none.
+  virtual Pending<sc_core::sc_time> fetch_table(Operand operand) = 0;
+  /// Rows into the operand's buffer, one after another from `buffer_address`: they are in it once this has
+  /// completed.
+  virtual Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>& rows,
+                                    std::uint64_t buffer_address) = 0;
+  virtual Pending<FetchedBiases> fetch_biases(RowRange filters) = 0;
   /// Takes a job's results in and writes the blocks that they complete.
-  virtual DrainTimes drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;
-  /// Writes what is left of the stream, and the table.
-  virtual sc_core::sc_time finish_output() = 0;
+  virtual Pending<DrainTimes> drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;
+  /// Writes what is left of the stream, and the table. Completes when all that was drained is in memory.
+  virtual Pending<sc_core::sc_time> finish_output() = 0;
   /// Bytes from memory that are no tensor: a descriptor. Waits until they are there; takes no time with
   /// `ideal_memory`. Not while a layer is under way.
   virtual void read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,

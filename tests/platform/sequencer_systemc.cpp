@@ -66,29 +66,33 @@ class ScriptedEngine : public sc_core::sc_module, public EngineControl {
     std::copy(descriptor.begin(), descriptor.end(), data);
   }
   void begin_layer(const EngineLayer&) override {}
-  sc_core::sc_time fetch_table(Operand operand) override {
-    return at(operand == Operand::weight ? script->weight_table : script->activation_table);
+  Pending<sc_core::sc_time> fetch_table(Operand operand) override {
+    return known(at(operand == Operand::weight ? script->weight_table : script->activation_table));
   }
-  FetchTimes fetch(Operand operand, const std::vector<RowRange>&, std::uint64_t) override {
+  Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>&, std::uint64_t) override {
     const bool weight = operand == Operand::weight;
     if (weight) weights_asked.push_back(now());
     if (weight && broken_fetch) throw StreamError("broken", 0);
     const Fetched& times =
         weight ? script->jobs.at(weights_++).weights : script->jobs.at(activations_++).activations;
-    return {at(times.at_engine), at(times.in_buffer)};
+    return known(FetchTimes{at(times.at_engine), at(times.in_buffer)});
   }
-  sc_core::sc_time fetch_biases(RowRange, std::vector<std::int32_t>&) override {
-    return at(script->jobs.at(biases_++).biases);
+  Pending<FetchedBiases> fetch_biases(RowRange) override {
+    return known(FetchedBiases{at(script->jobs.at(biases_++).biases), {}});
   }
-  DrainTimes drain(const JobResults&, const std::vector<std::int64_t>&) override {
+  Pending<DrainTimes> drain(const JobResults&, const std::vector<std::int64_t>&) override {
     drains_asked.push_back(now());
     if (broken_drain) throw StreamError("broken", 0);
     const ScriptedJob& job = script->jobs.at(drains_++);
-    return {at(job.encoded), at(job.written)};
+    return known(DrainTimes{at(job.encoded), at(job.written)});
   }
-  sc_core::sc_time finish_output() override { return at(script->output_done); }
+  Pending<sc_core::sc_time> finish_output() override { return known(at(script->output_done)); }
 
  private:
+  template <class Times>
+  static Pending<Times> known(const Times& times) {
+    return [times] { return times; };
+  }
   sc_core::sc_time at(std::uint64_t picoseconds) const {
     return std::max(start_ + sc_core::sc_time(static_cast<double>(picoseconds), sc_core::SC_PS),
                     sc_core::sc_time_stamp());
