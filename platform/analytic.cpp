@@ -113,7 +113,8 @@ class LayerTimes {
   std::vector<std::uint64_t> compute_;  ///< by job
 };
 
-std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer, LayerSchedule& schedule) {
+std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer) {
+  LayerSchedule& schedule = layer.compute->schedule();
   std::vector<std::uint64_t> cycles;
   for (const Job& job : layer.plan.jobs)
     cycles.push_back(job_cycles(schedule, array_job(job, schedule)));
@@ -168,14 +169,13 @@ RunResult analyse(const Preparation& preparation, bool find_next) {
   const MemoryCost memory = memory_cost(point);
   RunResult result;
   for (const PreparedLayer& layer : preparation.layers()) {
-    const std::unique_ptr<LayerSchedule> schedule = preparation.schedule(layer);
-    const LayerTimes times(layer, point, compute_of_jobs(layer, *schedule));
+    const LayerTimes times(layer, point, compute_of_jobs(layer));
     LayerResult row;
     row.name = layer.layer->name;
     row.op = to_string(layer.layer->op);
     row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
     row.ledger = times.ledger(memory, false);
-    row.array_cycles = preparation.array_cycles(layer);
+    row.array_cycles = layer.compute->array_cycles();
     row.traffic = times.traffic();
     row.raw_traffic = layer.raw_traffic;
     row.binds = row.binds_next = row.ledger.binds();

@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "models/array/brick_maps.h"
 #include "models/array/fold.h"
 #include "platform/preparation.h"
 #include "platform/width_profile.h"
@@ -20,8 +21,7 @@ namespace {
 /// Found in the values.
 class MeasuredWidths final : public NetworkWidths {
  public:
-  MeasuredWidths(const Network& network, std::shared_ptr<BrickMaps> maps)
-      : network_(network), maps_(std::move(maps)) {}
+  explicit MeasuredWidths(const Network& network) : network_(network) {}
 
   void check(const DesignPoint&) const override {}
   const TensorProfile& profile(const Tensor& tensor) override {
@@ -51,11 +51,11 @@ class MeasuredWidths final : public NetworkWidths {
  private:
   std::shared_ptr<const BrickMap> bricks(const std::string& key, const OperandBricks& bricks) {
     const Tensor& tensor = network_.tensor(key);
-    return maps_->of(tensor, profile(tensor).format, bricks);
+    return maps_.of(tensor, profile(tensor).format, bricks);
   }
 
   const Network& network_;
-  std::shared_ptr<BrickMaps> maps_;
+  BrickMaps maps_;
   std::map<const Tensor*, TensorProfile> profiles_;
 };
 
@@ -137,9 +137,9 @@ class ProfiledWidths final : public NetworkWidths {
 
 }  // namespace
 
-std::unique_ptr<NetworkWidths> NetworkWidths::of(const Network& network, std::shared_ptr<BrickMaps> maps) {
+std::unique_ptr<NetworkWidths> NetworkWidths::of(const Network& network) {
   if (network.profile) return std::make_unique<ProfiledWidths>(network);
-  return std::make_unique<MeasuredWidths>(network, std::move(maps));
+  return std::make_unique<MeasuredWidths>(network);
 }
 
 }  // namespace dpred

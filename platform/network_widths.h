@@ -3,7 +3,7 @@
 
 #include <memory>
 
-#include "models/array/brick_maps.h"
+#include "models/array/array_geometry.h"
 #include "models/array/utilisation.h"
 #include "models/codec/codec.h"
 #include "models/codec/width_map.h"
@@ -20,8 +20,8 @@ class NetworkWidths {
  public:
   virtual ~NetworkWidths() = default;
 
-  /// For a network, which must outlive it. Brick maps are found once for all that are given the same `maps`.
-  static std::unique_ptr<NetworkWidths> of(const Network& network, std::shared_ptr<BrickMaps> maps);
+  /// For a network, which must outlive it.
+  static std::unique_ptr<NetworkWidths> of(const Network& network);
 
   /// InputError for a design point that needs what isn't known.
   virtual void check(const DesignPoint& point) const = 0;

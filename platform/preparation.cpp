@@ -103,24 +103,19 @@ DesignPoint::DesignPoint(const Parameters& parameters, const Network& network) :
   elided = true;
 }
 
-TensorStream::TensorStream(NetworkWidths& known, const Tensor& values, StreamRole role,
-                           const StreamOptions& options, const Codec& codec,
-                           const CodecOptions& codec_options)
-    : tensor(&values),
-      profile(known.profile(values)),
-      layout(role, values.shape, options),
-      widths(codec.name() == "raw" ? WidthMap{}
-                                   : known.groups(values, layout, codec.sign_form(codec_options))),
-      coded(codec.plan({layout, profile.format, widths, codec_options, known.values(values)})),
-      raw(find_codec("raw").plan({layout, profile.format, widths, codec_options})) {}
+Preparation::Preparation(const Network& network, const DesignPoint& point)
+    : Preparation(std::make_shared<NetworkFindings>(network), point) {}
 
-Preparation::Preparation(const Network& network, const DesignPoint& point, std::shared_ptr<BrickMaps> maps)
-    : network_(network), point_(point), widths_(NetworkWidths::of(network, std::move(maps))) {
-  widths_->check(point);
-  allocate(network.layers.size() * LayerDescriptor::size);
-  layers_.reserve(network.layers.size());
-  for (const Layer& layer : network.layers)
-    prepare(layer);
+Preparation::Preparation(std::shared_ptr<NetworkFindings> findings, const DesignPoint& point)
+    : findings_(std::move(findings)), point_(point) {
+  findings_->check(point);
+  tensors_ = findings_->tensors({point.codec, point.codec_options, point.stream});
+  compute_ = findings_->compute({point.design, point.geometry});
+  const std::vector<Layer>& layers = network().layers;
+  allocate(layers.size() * LayerDescriptor::size);
+  layers_.reserve(layers.size());
+  for (std::size_t i = 0; i < layers.size(); ++i)
+    prepare(layers[i], (*tensors_)[i], *(*compute_)[i]);
   const std::uint64_t capacity =
       dram::AddressMap(point.memory.preset, point.memory.mapping, point.memory.channels).capacity();
   if (next_address_ > capacity) {
@@ -136,27 +131,16 @@ std::uint64_t Preparation::allocate(std::uint64_t bytes) {
   return address;
 }
 
-TensorStream& Preparation::stream_of(const std::string& key, StreamRole role) {
-  std::unique_ptr<TensorStream>& stream = streams_[{key, role}];
-  if (!stream) {
-    stream = std::make_unique<TensorStream>(*widths_, network_.tensor(key), role, point_.stream,
-                                            *point_.codec, point_.codec_options);
-  }
-  return *stream;
-}
-
-StoredTensor& Preparation::place(const std::string& key, StreamRole role, bool written_by_host) {
-  StoredTensor*& place = places_[{key, role}];
+StoredTensor& Preparation::place(const std::shared_ptr<const TensorStream>& stream, bool written_by_host) {
+  StoredTensor*& place = places_[stream.get()];
   if (place == nullptr) {
     stored_.push_back(std::make_unique<StoredTensor>());
     place = stored_.back().get();
-    place->stream = &stream_of(key, role);
+    place->stream = stream.get();
     place->written_by_host = written_by_host;
-    const StreamPlan& plan = place->stream->coded;
-    place->address = allocate(plan.stream_bytes());
-    place->table_address = plan.has_table() ? allocate(plan.table_bytes()) : 0;
-    place->directory = std::make_shared<StreamDirectory>(place->stream->layout, plan);
-    place->raw_directory = std::make_shared<StreamDirectory>(place->stream->layout, place->stream->raw);
+    place->address = allocate(stream->coded.stream_bytes());
+    place->table_address = stream->coded.has_table() ? allocate(stream->coded.table_bytes()) : 0;
+    place->directory = {stream, &stream->coded_directory};
   }
   return *place;
 }
@@ -174,17 +158,18 @@ OperandDescriptor Preparation::describe(const StoredTensor& stored) const {
   return operand;
 }
 
-void Preparation::prepare(const Layer& layer) {
+void Preparation::prepare(const Layer& layer, const LayerTensors& tensors, const LayerCompute& compute) {
   const LayerShape& shape = layer.shape;
   PreparedLayer prepared;
   prepared.layer = &layer;
+  prepared.compute = &compute;
   prepared.descriptor_address = layers_.size() * LayerDescriptor::size;
 
-  const StoredTensor& input = place(layer.input, StreamRole::activation, true);
-  const StoredTensor& weight = place(layer.weight, weight_role(shape), true);
+  const StoredTensor& input = place(tensors.input, true);
+  const StoredTensor& weight = place(tensors.weight, true);
   // What the layer reads is kept alive beside it: its own output may lie in another order from now on.
   prepared.streams = {input.directory.get(), weight.directory.get(), nullptr};
-  prepared.raw_streams = {input.raw_directory.get(), weight.raw_directory.get(), nullptr};
+  prepared.raw_streams = {&input.stream->raw_directory, &weight.stream->raw_directory, nullptr};
 
   LayerDescriptor& descriptor = prepared.descriptor;
   descriptor.shape = shape;
@@ -193,43 +178,29 @@ void Preparation::prepare(const Layer& layer) {
   descriptor.activation = describe(input);
   descriptor.weight = describe(weight);
   if (!layer.bias.empty()) descriptor.bias_address = allocate(4 * static_cast<std::uint64_t>(shape.K));
-
-  const LayerPrecision precision{network_.bits, input.stream->profile.width, weight.stream->profile.width};
-  if (point_.design->activation == WidthSource::brick) {
-    prepared.activation_bricks = widths_->activation_bricks(layer, point_.geometry);
-  }
-  if (point_.design->weight == WidthSource::brick) {
-    prepared.weight_bricks = widths_->weight_bricks(layer, point_.geometry);
-  }
-  ArrayGeometry geometry = point_.geometry;
-  if (geometry.tile_split == TileSplit::best) {
-    geometry.tile_split = best_tile_split(*point_.design, geometry, shape, precision,
-                                          prepared.activation_bricks.get(), prepared.weight_bricks.get());
-  }
-  prepared.schedule =
-      std::make_unique<LayerSchedule>(*point_.design, geometry, shape, precision, nullptr, nullptr);
-  descriptor.tile_split = prepared.schedule->tile_split();
-  descriptor.folded = prepared.schedule->is_folded();
+  descriptor.tile_split = compute.schedule().tile_split();
+  descriptor.folded = compute.schedule().is_folded();
 
   StoredTensor* output = nullptr;
-  if (!layer.output.empty()) {
-    output = &place(layer.output, StreamRole::activation, false);
+  if (tensors.output) {
+    output = &place(tensors.output, false);
     prepared.output = output;
     descriptor.output = describe(*output);
     descriptor.output_channels = static_cast<std::uint32_t>(output->stream->tensor->shape[1]);
     prepared.streams.output = output->directory.get();
+    prepared.raw_streams.output = &output->stream->raw_directory;
   } else {
-    descriptor.output.format.values.bits = static_cast<std::uint8_t>(network_.bits);
+    descriptor.output.format.values.bits = static_cast<std::uint8_t>(network().bits);
   }
 
   PlannerInput& planner = prepared.planner_input;
   planner.name = layer.name;
   planner.shape = shape;
-  planner.schedule = prepared.schedule.get();
+  planner.schedule = &compute.schedule();
   planner.streams = prepared.streams;
   planner.has_bias = descriptor.bias_address != 0;
   planner.output_channels = descriptor.output_channels;
-  planner.output_bytes_per_value = network_.bits / 8;
+  planner.output_bytes_per_value = network().bits / 8;
   planner.lanes = point_.geometry.lanes;
   prepared.plan = make_plan(planner, point_.buffers, point_.burst_bytes);
 
@@ -241,43 +212,19 @@ void Preparation::prepare(const Layer& layer) {
     output->directory =
         std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded, order);
     prepared.streams.output = planner.streams.output = output->directory.get();
-    prepared.raw_streams.output = output->raw_directory.get();
   }
   prepared.traffic = traffic_of(prepared.plan, prepared.streams, point_.burst_bytes);
   prepared.raw_traffic = traffic_of(prepared.plan, prepared.raw_streams, point_.burst_bytes);
 
-  prepared.requantisation = requantisation_of(network_, layer);
+  prepared.requantisation = requantisation_of(network(), layer);
   layers_.push_back(std::move(prepared));
 }
 
-ArrayGeometry Preparation::geometry_of(const PreparedLayer& layer) const {
-  ArrayGeometry geometry = point_.geometry;
-  geometry.tile_split = layer.descriptor.tile_split;
-  return geometry;
-}
-
-LayerPrecision Preparation::precision_of(const PreparedLayer& layer) const {
-  return {network_.bits, layer.descriptor.activation.width, layer.descriptor.weight.width};
-}
-
-std::unique_ptr<LayerSchedule> Preparation::schedule(const PreparedLayer& layer) const {
-  return std::make_unique<LayerSchedule>(*point_.design, geometry_of(layer), layer.layer->shape,
-                                         precision_of(layer), layer.activation_bricks.get(),
-                                         layer.weight_bricks.get());
-}
-
-ArrayCycles Preparation::array_cycles(const PreparedLayer& layer) const {
-  return array_slots(*point_.design, geometry_of(layer), layer.layer->shape, precision_of(layer),
-                     layer.activation_bricks.get(), layer.weight_bricks.get(),
-                     widths_->useful_slots(*point_.design, *layer.layer))
-      .cycles();
-}
-
 std::vector<std::uint8_t> Preparation::bias_bytes(const Layer& layer) const {
-  const Auxiliary& bias = network_.aux.at(layer.bias);
+  const Auxiliary& bias = network().aux.at(layer.bias);
   // A fixed-point network's bias is a real number: its accumulator has the operands' fraction bits.
   const int shift =
-      bias.integer ? 0 : network_.tensor(layer.input).frac_bits + network_.tensor(layer.weight).frac_bits;
+      bias.integer ? 0 : network().tensor(layer.input).frac_bits + network().tensor(layer.weight).frac_bits;
   std::vector<std::uint8_t> bytes;
   for (const double value : bias.values) {
     constexpr double lowest = std::numeric_limits<std::int32_t>::min();

@@ -109,7 +109,7 @@ class Testbed : public sc_core::sc_module {
       row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
       row.ledger = run_layer(layer, as_built);
       if (!result.check_failure.empty()) return;
-      row.array_cycles = preparation_.array_cycles(layer);
+      row.array_cycles = layer.compute->array_cycles();
       const EngineTraffic& after = accelerator_.traffic();
       row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
@@ -224,8 +224,8 @@ class Testbed : public sc_core::sc_module {
     LayerModel model;
     model.plan = &layer.plan;
     model.streams = layer.streams;
-    model.activation_bricks = layer.activation_bricks.get();
-    model.weight_bricks = layer.weight_bricks.get();
+    model.activation_bricks = layer.compute->activation_bricks().get();
+    model.weight_bricks = layer.compute->weight_bricks().get();
     model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
     model.requantisation = layer.requantisation ? &*layer.requantisation : nullptr;
     model.checked = options_.check;

@@ -40,7 +40,7 @@ std::vector<TensorSizes> tensor_sizes(const Network& network, const std::vector<
                      " needs");
   }
   std::vector<TensorSizes> rows;
-  const std::unique_ptr<NetworkWidths> known = NetworkWidths::of(network, std::make_shared<BrickMaps>());
+  const std::unique_ptr<NetworkWidths> known = NetworkWidths::of(network);
   for (const TensorReading& reading : first_readings(network)) {
     const Tensor& tensor = *reading.tensor;
     const ValueFormat& format = known->profile(tensor).format;

@@ -32,6 +32,12 @@ struct ArrayGeometry {
 
   /// A width as the array can process it: rounded up, never above bits + 1.
   int rounded(int width, int bits) const;
+
+  friend bool operator==(const ArrayGeometry& a, const ArrayGeometry& b) {
+    return a.lanes == b.lanes && a.rows == b.rows && a.tiles == b.tiles && a.columns == b.columns &&
+           a.bits_per_cycle == b.bits_per_cycle && a.column_registers == b.column_registers &&
+           a.widths == b.widths && a.tile_split == b.tile_split && a.fold == b.fold;
+  }
 };
 
 }  // namespace dpred

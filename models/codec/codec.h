@@ -35,6 +35,10 @@ struct CodecOptions {
   ZeroVector zero_vector = ZeroVector::automatic;
   SignForm sign = SignForm::twos_complement;
   WidthRounding widths = WidthRounding::any;
+
+  friend bool operator==(const CodecOptions& a, const CodecOptions& b) {
+    return a.zero_vector == b.zero_vector && a.sign == b.sign && a.widths == b.widths;
+  }
 };
 
 enum class TensorMode : std::uint8_t {

@@ -81,8 +81,8 @@ struct Bench {
           LayerModel model;
           model.plan = &layer.plan;
           model.streams = layer.streams;
-          model.activation_bricks = layer.activation_bricks.get();
-          model.weight_bricks = layer.weight_bricks.get();
+          model.activation_bricks = layer.compute->activation_bricks().get();
+          model.weight_bricks = layer.compute->weight_bricks().get();
           model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
           model.requantisation = layer.requantisation ? &*layer.requantisation : nullptr;
           model.checked = checked;

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "models/array/brick_maps.h"
 #include "models/array/layer_cycles.h"
 #include "tests/platform/random_networks.h"
 
@@ -86,21 +87,21 @@ TEST_CASE("layers that fold one input with other padding have maps of their own"
   CHECK(maps.size() == 2);
 }
 
-TEST_CASE("preparations that are given the same maps find each map once") {
+TEST_CASE("preparations that are given the same findings find each map once") {
   Random random(72);
   const Network network = random_network(random);
   const DesignPoint stripes = point_of({{"array.tiles", "2"}});
   const DesignPoint loom = point_of({{"array.design", "dpred-loom"}, {"array.rows", "3"}});
-  const auto maps = std::make_shared<BrickMaps>();
-  const Preparation first(network, stripes, maps);
-  const std::size_t activation_maps = maps->size();
-  CHECK(activation_maps > 0);
-  const Preparation second(network, loom, maps);
-  const Preparation third(network, loom, maps);
-  CHECK(maps->size() <= activation_maps + network.layers.size());  // of weights
+  const auto findings = std::make_shared<NetworkFindings>(network);
+  const Preparation first(findings, stripes);
+  const Preparation second(findings, loom);
+  const Preparation third(findings, loom);
   for (std::size_t i = 0; i < network.layers.size(); ++i) {
-    CHECK(first.layers()[i].activation_bricks == second.layers()[i].activation_bricks);
-    CHECK(second.layers()[i].weight_bricks == third.layers()[i].weight_bricks);
-    CHECK(first.layers()[i].weight_bricks == nullptr);
+    const LayerCompute &a = *first.layers()[i].compute, &b = *second.layers()[i].compute;
+    CHECK(a.activation_bricks() != nullptr);
+    CHECK(a.activation_bricks() == b.activation_bricks());
+    CHECK(a.weight_bricks() == nullptr);
+    CHECK(b.weight_bricks() != nullptr);
+    CHECK(third.layers()[i].compute == &b);
   }
 }

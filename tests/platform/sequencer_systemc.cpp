@@ -144,9 +144,12 @@ Tensor tensor_of(const Shape& shape) {
   return tensor;
 }
 
+const Network nothing;
+
 /// A tensor in memory with its description.
 struct Stored {
   Tensor tensor;
+  std::unique_ptr<NetworkWidths> widths;
   TensorStream stream;
   StreamDirectory directory;
   OperandDescriptor descriptor;
@@ -154,8 +157,9 @@ struct Stored {
   Stored(const Shape& shape, StreamRole role, const StreamOptions& options, const std::string& codec,
          std::uint64_t address)
       : tensor(tensor_of(shape)),
-        stream(*NetworkWidths::of({}, std::make_shared<BrickMaps>()), tensor, role, options,
-               find_codec(codec), {ZeroVector::always}),
+        widths(NetworkWidths::of(nothing)),
+        stream(std::make_shared<UncodedStream>(*widths, tensor, role, options), find_codec(codec),
+               {ZeroVector::always}),
         directory(stream.layout, stream.coded) {
     descriptor.address = address;
     descriptor.table_address = stream.coded.has_table() ? address + 4096 : 0;

@@ -110,7 +110,7 @@ void check_run(const Point& point, const RunResult& result) {
     LayerSchedule uncut(
         *point.design->design, geometry, layer.layer->shape,
         {point.network.bits, layer.descriptor.activation.width, layer.descriptor.weight.width},
-        layer.activation_bricks.get(), layer.weight_bricks.get());
+        layer.compute->activation_bricks().get(), layer.compute->weight_bricks().get());
     REQUIRE(row.ledger.of(CycleCause::compute) == uncut.total());
     REQUIRE(std::accumulate(row.array_cycles.begin(), row.array_cycles.end(), std::uint64_t{0}) ==
             uncut.total());
@@ -285,7 +285,7 @@ class ConflictsOfPlan {
     geometry.fold = layer.descriptor.folded;
     LayerSchedule schedule(*point.design->design, geometry, shape_,
                            {bits_, layer.descriptor.activation.width, layer.descriptor.weight.width},
-                           layer.activation_bricks.get(), layer.weight_bricks.get());
+                           layer.compute->activation_bricks().get(), layer.compute->weight_bricks().get());
     schedule.keep_step_times();
     OperandReads reads(shape_, geometry, bits_, layer.streams.activation->layout(),
                        layer.streams.weight->layout(), banks_.activation, banks_.weight);

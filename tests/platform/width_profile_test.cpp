@@ -124,7 +124,7 @@ std::uint64_t cycles_of(const Preparation& preparation, const PreparedLayer& lay
   return LayerSchedule(
              *preparation.point().design, geometry, layer.layer->shape,
              {preparation.network().bits, layer.descriptor.activation.width, layer.descriptor.weight.width},
-             layer.activation_bricks.get(), layer.weight_bricks.get())
+             layer.compute->activation_bricks().get(), layer.compute->weight_bricks().get())
       .total();
 }
 
@@ -255,7 +255,7 @@ TEST_CASE("what a profile knows exactly is exact on random networks") {
     for (std::size_t i = 0; i < a.layers().size(); ++i) {
       // Its causes add up to the estimated cycles.
       std::uint64_t cycles = 0;
-      for (const std::uint64_t cause : b.array_cycles(b.layers()[i]))
+      for (const std::uint64_t cause : b.layers()[i].compute->array_cycles())
         cycles += cause;
       REQUIRE(cycles == cycles_of(b, b.layers()[i]));
       REQUIRE(a.layers()[i].raw_traffic.total() > 0);
@@ -499,7 +499,7 @@ TEST_CASE("no change of a single value in a profile does harm") {
           network);
       const Preparation preparation(network, point);
       for (const PreparedLayer& layer : preparation.layers())
-        preparation.array_cycles(layer);
+        layer.compute->array_cycles();
     } catch (const InputError&) {
       ++refused;
     }

@@ -1,0 +1,55 @@
+#include "platform/network_findings.h"
+
+#include <utility>
+
+namespace dpred {
+
+NetworkFindings::NetworkFindings(const Network& network)
+    : network_(network), widths_(NetworkWidths::of(network)) {}
+
+std::shared_ptr<const NetworkTensors> NetworkFindings::tensors(const StreamPoint& point) {
+  return tensors_.get(point, [&] { return find_tensors(point); });
+}
+
+std::shared_ptr<const NetworkCompute> NetworkFindings::compute(const ArrayPoint& point) {
+  return compute_.get(point, [&] { return find_compute(point); });
+}
+
+NetworkTensors NetworkFindings::find_tensors(const StreamPoint& point) {
+  const std::shared_ptr<UncodedStreams> uncoded = uncoded_.get(point.stream, [] { return UncodedStreams{}; });
+  std::map<const UncodedStream*, std::shared_ptr<const TensorStream>> coded;
+  const auto stream_of = [&](const std::string& key, StreamRole role) {
+    const Tensor& tensor = network_.tensor(key);
+    std::shared_ptr<const UncodedStream>& stream = (*uncoded)[{&tensor, role}];
+    if (!stream) stream = std::make_shared<UncodedStream>(*widths_, tensor, role, point.stream);
+    std::shared_ptr<const TensorStream>& with_codec = coded[stream.get()];
+    if (!with_codec) with_codec = std::make_shared<TensorStream>(stream, *point.codec, point.codec_options);
+    return with_codec;
+  };
+  NetworkTensors tensors;
+  for (const Layer& layer : network_.layers) {
+    LayerTensors& of_layer = tensors.emplace_back();
+    of_layer.input = stream_of(layer.input, StreamRole::activation);
+    of_layer.weight = stream_of(layer.weight, weight_role(layer.shape));
+    if (!layer.output.empty()) of_layer.output = stream_of(layer.output, StreamRole::activation);
+  }
+  return tensors;
+}
+
+NetworkCompute NetworkFindings::find_compute(const ArrayPoint& point) {
+  NetworkCompute compute;
+  for (const Layer& layer : network_.layers) {
+    const LayerPrecision precision{network_.bits, widths_->profile(network_.tensor(layer.input)).width,
+                                   widths_->profile(network_.tensor(layer.weight)).width};
+    std::shared_ptr<const BrickMap> activations, weights;
+    if (point.design->activation == WidthSource::brick)
+      activations = widths_->activation_bricks(layer, point.geometry);
+    if (point.design->weight == WidthSource::brick) weights = widths_->weight_bricks(layer, point.geometry);
+    compute.push_back(std::make_unique<LayerCompute>(
+        point, layer.shape, precision, std::move(activations), std::move(weights),
+        [this, &layer, design = point.design] { return widths_->useful_slots(*design, layer); }));
+  }
+  return compute;
+}
+
+}  // namespace dpred
