@@ -20,18 +20,28 @@ std::uint64_t read_bytes(const Traffic& traffic) {
   return traffic.activation_read_bytes + traffic.weight_read_bytes;
 }
 
+std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer) {
+  LayerSchedule& schedule = layer.compute->schedule();
+  std::vector<std::uint64_t> cycles;
+  cycles.reserve(layer.plan.jobs.size());
+  for (const Job& job : layer.plan.jobs)
+    cycles.push_back(job_cycles(schedule, array_job(job, schedule)));
+  return cycles;
+}
+
+}  // namespace
+
 /// One layer: what is known of its jobs, and the recurrence over them.
-class LayerTimes {
+class AnalyticModel::LayerTimes {
  public:
-  LayerTimes(const PreparedLayer& layer, const DesignPoint& point, std::vector<std::uint64_t> compute)
+  LayerTimes(const PreparedLayer& layer, std::uint64_t burst)
       : layer_(layer),
-        point_(point),
-        bytes_(traffic_by_job(layer.plan, layer.streams, point.burst_bytes)),
-        compute_(std::move(compute)) {}
+        bytes_(traffic_by_job(layer.plan, layer.streams, burst)),
+        compute_(compute_of_jobs(layer)) {}
 
-  Traffic traffic() const { return bytes_.total(); }
+  const PreparedLayer& layer() const { return layer_; }
 
-  Ledger ledger(const MemoryCost& memory, bool ideal_compute) const {
+  Ledger ledger(const MemoryCost& memory, std::uint64_t detect_latency, bool ideal_compute) const {
     const std::vector<Job>& jobs = layer_.plan.jobs;
     Ledger ledger;
     std::vector<std::uint64_t> ends;  // of each job's last step
@@ -66,12 +76,12 @@ class LayerTimes {
       ends.push_back(end);
       // Writes follow one another on the bus; their latency is there once.
       writes = std::max(writes, static_cast<double>(end)) + writing(j, memory);
-      drained.push_back(written(writes, bytes.output_write_bytes, ahead_of(j), memory));
+      drained.push_back(written(writes, bytes.output_write_bytes, ahead_of(j, memory), memory));
     }
     writes += memory.per_byte * static_cast<double>(bytes_.tables.output_write_bytes);
     const double done = std::max({static_cast<double>(end), drained.empty() ? 0 : drained.back(),
                                   written(writes, bytes_.tables.output_write_bytes, 0, memory)});
-    const std::uint64_t total = cycle_at(done) + (layer_.coded_output() ? point_.detect_latency : 0);
+    const std::uint64_t total = cycle_at(done) + (layer_.coded_output() ? detect_latency : 0);
     ledger.charge(CycleCause::overhead, total - ledger.total());
     return ledger;
   }
@@ -94,8 +104,8 @@ class LayerTimes {
     return job + 2 < bytes_.jobs.size() ? read_bytes(bytes_.jobs[job + 2]) : 0;
   }
   /// Of these, what the memory may have been asked for before.
-  std::uint64_t ahead_of(std::size_t job) const {
-    return std::min(read_beside(job), point_.outstanding * point_.request_bytes);
+  std::uint64_t ahead_of(std::size_t job, const MemoryCost& memory) const {
+    return std::min(read_beside(job), memory.outstanding * memory.request_bytes);
   }
 
   /// For how long a job's drain takes the bus: each of its requests turns it around, as long as there are
@@ -103,34 +113,16 @@ class LayerTimes {
   double writing(std::size_t job, const MemoryCost& memory) const {
     const std::uint64_t bytes = bytes_.jobs[job].output_write_bytes;
     const std::uint64_t turns =
-        std::min(divide_up(bytes, point_.request_bytes), divide_up(read_beside(job), point_.request_bytes));
+        std::min(divide_up(bytes, memory.request_bytes), divide_up(read_beside(job), memory.request_bytes));
     return memory.per_byte * static_cast<double>(bytes) + memory.turnaround * static_cast<double>(turns);
   }
 
   const PreparedLayer& layer_;
-  const DesignPoint& point_;
   PlanTraffic bytes_;
   std::vector<std::uint64_t> compute_;  ///< by job
 };
 
-std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer) {
-  LayerSchedule& schedule = layer.compute->schedule();
-  std::vector<std::uint64_t> cycles;
-  for (const Job& job : layer.plan.jobs)
-    cycles.push_back(job_cycles(schedule, array_job(job, schedule)));
-  return cycles;
-}
-
-Resource binds_next(const LayerTimes& times, const MemoryCost& memory, const Ledger& ledger) {
-  switch (ledger.binds()) {
-    case Resource::compute:
-      return times.ledger(memory, true).binds();
-    case Resource::dram:
-      return times.ledger(MemoryCost{}, false).binds();
-    default:
-      return ledger.binds_without(ledger.binds());
-  }
-}
+namespace {
 
 void refuse_what_has_no_model(const DesignPoint& point) {
   const auto refuse = [](const char* what) {
@@ -160,31 +152,57 @@ MemoryCost memory_cost(const DesignPoint& point) {
   const auto request = static_cast<double>(point.request_bytes);
   const double window = static_cast<double>(point.outstanding) * request;
   cost.per_byte = std::max(cost.per_byte, (cost.read_latency + cost.per_byte * request) / window);
+  cost.request_bytes = point.request_bytes;
+  cost.outstanding = point.outstanding;
   return cost;
 }
 
-RunResult analyse(const Preparation& preparation, bool find_next) {
-  const DesignPoint& point = preparation.point();
+AnalyticModel::AnalyticModel(const Preparation& preparation) : preparation_(preparation) {
+  layers_.reserve(preparation.layers().size());
+  for (const PreparedLayer& layer : preparation.layers())
+    layers_.emplace_back(layer, preparation.point().burst_bytes);
+}
+
+AnalyticModel::~AnalyticModel() = default;
+
+RunResult AnalyticModel::run(const DesignPoint& point, bool find_next) const {
+  preparation_.check_capacity(point.memory);
   refuse_what_has_no_model(point);
   const MemoryCost memory = memory_cost(point);
   RunResult result;
-  for (const PreparedLayer& layer : preparation.layers()) {
-    const LayerTimes times(layer, point, compute_of_jobs(layer));
-    LayerResult row;
+  result.layers.reserve(layers_.size());
+  for (const LayerTimes& times : layers_) {
+    const PreparedLayer& layer = times.layer();
+    LayerResult& row = result.layers.emplace_back();
     row.name = layer.layer->name;
     row.op = to_string(layer.layer->op);
     row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
-    row.ledger = times.ledger(memory, false);
-    row.array_cycles = layer.compute->array_cycles();
-    row.traffic = times.traffic();
+    row.ledger = times.ledger(memory, point.detect_latency, false);
+    row.array_cycles = layer.compute->slots().cycles();
+    row.traffic = layer.traffic;
     row.raw_traffic = layer.raw_traffic;
     row.binds = row.binds_next = row.ledger.binds();
-    if (find_next) row.binds_next = binds_next(times, memory, row.ledger);
-    result.layers.push_back(std::move(row));
+    if (find_next) row.binds_next = binds_next(times, point, memory, row.ledger);
     result.control_read_bytes += LayerDescriptor::size;
   }
   result.fill_cycles = fill_cycles(point.detect_latency, true);
   return result;
+}
+
+Resource AnalyticModel::binds_next(const LayerTimes& times, const DesignPoint& point,
+                                   const MemoryCost& memory, const Ledger& ledger) {
+  switch (ledger.binds()) {
+    case Resource::compute:
+      return times.ledger(memory, point.detect_latency, true).binds();
+    case Resource::dram:
+      return times.ledger(MemoryCost{}, point.detect_latency, false).binds();
+    default:
+      return ledger.binds_without(ledger.binds());
+  }
+}
+
+RunResult analyse(const Preparation& preparation, bool find_next) {
+  return AnalyticModel(preparation).run(preparation.point(), find_next);
 }
 
 }  // namespace dpred

@@ -1,6 +1,9 @@
 // The fidelity `analytic`: a layer's time in closed form from its plan, without a simulation.
 #pragma once
 
+#include <cstdint>
+#include <vector>
+
 #include "platform/run.h"
 
 namespace dpred {
@@ -11,6 +14,7 @@ struct MemoryCost {
   double read_latency = 0;  ///< from a request to its first burst, in a closed row
   double write_latency = 0;
   double turnaround = 0;  ///< lost where the data bus goes from reads to writes and back
+  std::uint64_t request_bytes = 1, outstanding = 0;  ///< of the engine
 };
 
 /// From the preset's numbers: peak bandwidth of all channels less refreshes, or what `engine.outstanding`
@@ -25,5 +29,25 @@ MemoryCost memory_cost(const DesignPoint& point);
 ///
 /// InputError for what it has no model of: numbers of banks, decoders and encoders.
 RunResult analyse(const Preparation& preparation, bool find_next = true);
+
+/// The same for many points: what does not depend on the memory's speed is found once.
+class AnalyticModel {
+ public:
+  /// The preparation must outlive it.
+  explicit AnalyticModel(const Preparation& preparation);
+  ~AnalyticModel();
+
+  /// For a point that differs from the preparation's in what plans do not depend on.
+  RunResult run(const DesignPoint& point, bool find_next = true) const;
+
+ private:
+  class LayerTimes;
+
+  static Resource binds_next(const LayerTimes& times, const DesignPoint& point, const MemoryCost& memory,
+                             const Ledger& ledger);
+
+  const Preparation& preparation_;
+  std::vector<LayerTimes> layers_;
+};
 
 }  // namespace dpred

@@ -21,13 +21,12 @@ LayerCompute::LayerCompute(const ArrayPoint& array, const LayerShape& shape, con
                                               activations_.get(), weights_.get());
 }
 
-const ArrayCycles& LayerCompute::array_cycles() const {
-  if (!cycles_) {
-    cycles_ = array_slots(*array_.design, array_.geometry, shape_, precision_, activations_.get(),
-                          weights_.get(), useful_())
-                  .cycles();
+const ArraySlots& LayerCompute::slots() const {
+  if (!slots_) {
+    slots_ = array_slots(*array_.design, array_.geometry, shape_, precision_, activations_.get(),
+                         weights_.get(), useful_());
   }
-  return *cycles_;
+  return *slots_;
 }
 
 }  // namespace dpred

@@ -32,8 +32,8 @@ class LayerCompute {
   LayerSchedule& schedule() const { return *schedule_; }
   const std::shared_ptr<const BrickMap>& activation_bricks() const { return activations_; }
   const std::shared_ptr<const BrickMap>& weight_bricks() const { return weights_; }
-  /// Where the layer's compute cycles go.
-  const ArrayCycles& array_cycles() const;
+  /// Where the slots of the layer's compute cycles go.
+  const ArraySlots& slots() const;
 
  private:
   ArrayPoint array_;
@@ -42,7 +42,7 @@ class LayerCompute {
   std::shared_ptr<const BrickMap> activations_, weights_;
   std::function<SlotCount()> useful_;
   std::unique_ptr<LayerSchedule> schedule_;
-  mutable std::optional<ArrayCycles> cycles_;
+  mutable std::optional<ArraySlots> slots_;
 };
 
 }  // namespace dpred

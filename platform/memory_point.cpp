@@ -23,12 +23,16 @@ void check_setting(const Parameters& p, std::string_view key, Check&& check) {
 MemoryPoint::MemoryPoint(const Parameters& p, Order order) {
   preset = chosen_preset(p);
   setting = p.named("dram.preset") + " '" + printable(p.text("dram.preset")) + "'";
-  if (preset.ideal) return;
+  if (preset.ideal) {
+    capacity = dram::AddressMap(preset, mapping, channels).capacity();
+    return;
+  }
   mapping = p.text("dram.mapping");
   channels = static_cast<int>(p.integer("dram.channels"));
   // Any number of channels suits the preset's own mapping.
   check_setting(p, "dram.channels", [&] { dram::AddressMap(preset, "", channels); });
-  check_setting(p, "dram.mapping", [&] { dram::AddressMap(preset, mapping, channels); });
+  check_setting(p, "dram.mapping",
+                [&] { capacity = dram::AddressMap(preset, mapping, channels).capacity(); });
 
   controller.page_policy =
       p.text("dram.page_policy") == "closed" ? dram::PagePolicy::closed : dram::PagePolicy::open;

@@ -1,6 +1,7 @@
 // The off-chip memory that the parameters ask for.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "models/dram/controller.h"
@@ -14,6 +15,7 @@ struct MemoryPoint {
   std::string setting;  ///< `dram.preset '...'`, with the place where it was set: for messages
   std::string mapping;  ///< checked; empty for the preset's own
   int channels = 1;
+  std::uint64_t capacity = 0;  ///< bytes of all channels
   dram::ControllerSettings controller;
 
   /// Which of the controller's settings count: bursts booked in order have no queues.

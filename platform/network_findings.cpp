@@ -15,8 +15,9 @@ std::shared_ptr<const NetworkCompute> NetworkFindings::compute(const ArrayPoint&
   return compute_.get(point, [&] { return find_compute(point); });
 }
 
-NetworkTensors NetworkFindings::find_tensors(const StreamPoint& point) {
-  const std::shared_ptr<UncodedStreams> uncoded = uncoded_.get(point.stream, [] { return UncodedStreams{}; });
+std::shared_ptr<const NetworkTensors> NetworkFindings::find_tensors(const StreamPoint& point) {
+  const std::shared_ptr<UncodedStreams> uncoded =
+      uncoded_.get(point.stream, [] { return std::make_shared<UncodedStreams>(); });
   std::map<const UncodedStream*, std::shared_ptr<const TensorStream>> coded;
   const auto stream_of = [&](const std::string& key, StreamRole role) {
     const Tensor& tensor = network_.tensor(key);
@@ -26,9 +27,9 @@ NetworkTensors NetworkFindings::find_tensors(const StreamPoint& point) {
     if (!with_codec) with_codec = std::make_shared<TensorStream>(stream, *point.codec, point.codec_options);
     return with_codec;
   };
-  NetworkTensors tensors;
+  auto tensors = std::make_shared<NetworkTensors>();
   for (const Layer& layer : network_.layers) {
-    LayerTensors& of_layer = tensors.emplace_back();
+    LayerTensors& of_layer = tensors->emplace_back();
     of_layer.input = stream_of(layer.input, StreamRole::activation);
     of_layer.weight = stream_of(layer.weight, weight_role(layer.shape));
     if (!layer.output.empty()) of_layer.output = stream_of(layer.output, StreamRole::activation);
@@ -36,8 +37,8 @@ NetworkTensors NetworkFindings::find_tensors(const StreamPoint& point) {
   return tensors;
 }
 
-NetworkCompute NetworkFindings::find_compute(const ArrayPoint& point) {
-  NetworkCompute compute;
+std::shared_ptr<const NetworkCompute> NetworkFindings::find_compute(const ArrayPoint& point) {
+  auto compute = std::make_shared<NetworkCompute>();
   for (const Layer& layer : network_.layers) {
     const LayerPrecision precision{network_.bits, widths_->profile(network_.tensor(layer.input)).width,
                                    widths_->profile(network_.tensor(layer.weight)).width};
@@ -45,7 +46,7 @@ NetworkCompute NetworkFindings::find_compute(const ArrayPoint& point) {
     if (point.design->activation == WidthSource::brick)
       activations = widths_->activation_bricks(layer, point.geometry);
     if (point.design->weight == WidthSource::brick) weights = widths_->weight_bricks(layer, point.geometry);
-    compute.push_back(std::make_unique<LayerCompute>(
+    compute->push_back(std::make_unique<LayerCompute>(
         point, layer.shape, precision, std::move(activations), std::move(weights),
         [this, &layer, design = point.design] { return widths_->useful_slots(*design, layer); }));
   }

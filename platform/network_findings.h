@@ -55,8 +55,8 @@ class NetworkFindings {
  private:
   using UncodedStreams = std::map<std::pair<const Tensor*, StreamRole>, std::shared_ptr<const UncodedStream>>;
 
-  NetworkTensors find_tensors(const StreamPoint& point);
-  NetworkCompute find_compute(const ArrayPoint& point);
+  std::shared_ptr<const NetworkTensors> find_tensors(const StreamPoint& point);
+  std::shared_ptr<const NetworkCompute> find_compute(const ArrayPoint& point);
 
   const Network& network_;
   std::unique_ptr<NetworkWidths> widths_;

@@ -14,6 +14,10 @@ struct BufferSizes {
   std::uint64_t activation = 262144;
   std::uint64_t weight = 262144;
   std::uint64_t output = 65536;
+
+  friend bool operator==(const BufferSizes& a, const BufferSizes& b) {
+    return a.activation == b.activation && a.weight == b.weight && a.output == b.output;
+  }
 };
 
 /// What the planner is told about a layer.

@@ -5,7 +5,6 @@
 #include <limits>
 #include <utility>
 
-#include "models/dram/address_map.h"
 #include "platform/width_profile.h"
 #include "workloads/error.h"
 
@@ -116,13 +115,14 @@ Preparation::Preparation(std::shared_ptr<NetworkFindings> findings, const Design
   layers_.reserve(layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i)
     prepare(layers[i], (*tensors_)[i], *(*compute_)[i]);
-  const std::uint64_t capacity =
-      dram::AddressMap(point.memory.preset, point.memory.mapping, point.memory.channels).capacity();
-  if (next_address_ > capacity) {
-    throw InputError(point.memory.setting + " with " + std::to_string(point.memory.channels) +
-                     " channels holds " + std::to_string(capacity) + " bytes, the network needs " +
-                     std::to_string(next_address_));
-  }
+  check_capacity(point.memory);
+}
+
+void Preparation::check_capacity(const MemoryPoint& memory) const {
+  if (next_address_ <= memory.capacity) return;
+  throw InputError(memory.setting + " with " + std::to_string(memory.channels) + " channels holds " +
+                   std::to_string(memory.capacity) + " bytes, the network needs " +
+                   std::to_string(next_address_));
 }
 
 std::uint64_t Preparation::allocate(std::uint64_t bytes) {

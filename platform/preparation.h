@@ -89,6 +89,8 @@ class Preparation {
 
   const Network& network() const { return findings_->network(); }
   const DesignPoint& point() const { return point_; }
+  /// InputError if the network is larger than this memory.
+  void check_capacity(const MemoryPoint& memory) const;
   const std::vector<PreparedLayer>& layers() const { return layers_; }
   /// Every tensor in memory, in the order of their addresses.
   const std::vector<std::unique_ptr<StoredTensor>>& stored() const { return stored_; }
@@ -103,7 +105,7 @@ class Preparation {
   OperandDescriptor describe(const StoredTensor& stored) const;
 
   std::shared_ptr<NetworkFindings> findings_;
-  const DesignPoint& point_;
+  DesignPoint point_;
   std::shared_ptr<const NetworkTensors> tensors_;
   std::shared_ptr<const NetworkCompute> compute_;
   std::uint64_t next_address_ = 0;

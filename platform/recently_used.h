@@ -15,13 +15,13 @@ class RecentlyUsed {
  public:
   explicit RecentlyUsed(std::size_t most) : most_(most) {}
 
-  /// The value of a key; make(), which gives a Value, is asked for one that isn't kept.
+  /// The value of a key. One that isn't kept is made by make(), which returns a std::shared_ptr<Value>.
   template <class Make>
   std::shared_ptr<Value> get(const Key& key, Make&& make) {
     auto found =
         std::find_if(kept_.begin(), kept_.end(), [&](const Entry& entry) { return entry.first == key; });
     if (found == kept_.end()) {
-      Entry made{key, std::make_shared<Value>(make())};
+      Entry made{key, make()};
       if (kept_.size() == most_) kept_.pop_back();
       found = kept_.insert(kept_.end(), std::move(made));
     }

@@ -109,7 +109,7 @@ class Testbed : public sc_core::sc_module {
       row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
       row.ledger = run_layer(layer, as_built);
       if (!result.check_failure.empty()) return;
-      row.array_cycles = layer.compute->array_cycles();
+      row.array_cycles = layer.compute->slots().cycles();
       const EngineTraffic& after = accelerator_.traffic();
       row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;

@@ -61,7 +61,7 @@ int explain_command(const std::vector<std::string>& arguments) {
               << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes,
                           line->options.count("jobs") != 0)
               << '\n';
-    rows.push_back({i + 1, layer.layer->name, layer.compute->array_cycles()});
+    rows.push_back({i + 1, layer.layer->name, layer.compute->slots().cycles()});
   }
   if (!found) {
     const std::string wanted = line->options["layer"].as<std::string>();

@@ -75,7 +75,8 @@ int run_command(const std::vector<std::string>& arguments) {
     throw InputError("--cross-check compares a simulation with sim.fidelity = analytic: use lt");
   if (cross_check && csv)
     throw InputError("--cross-check prints a table for people: it cannot go with --csv");
-  const Preparation preparation(network, point);
+  const auto findings = std::make_shared<NetworkFindings>(network);
+  const Preparation preparation(findings, point);
   std::unique_ptr<OutputFolder> folder;
   if (line->options.count("output") != 0) {
     folder = std::make_unique<OutputFolder>(line->options["output"].as<std::string>());
@@ -87,8 +88,8 @@ int run_command(const std::vector<std::string>& arguments) {
   if (line->options.count("baseline") != 0) {
     const DesignPoint uncompressed = with(point, nullptr, "raw");
     const DesignPoint bit_parallel = with(point, "bit-parallel", "raw");
-    const Preparation uncompressed_preparation(network, uncompressed);
-    const Preparation bit_parallel_preparation(network, bit_parallel);
+    const Preparation uncompressed_preparation(findings, uncompressed);
+    const Preparation bit_parallel_preparation(findings, bit_parallel);
     if (point.fidelity == Fidelity::analytic) {
       baselines = Baselines{analyse(uncompressed_preparation), analyse(bit_parallel_preparation)};
     } else {

@@ -255,7 +255,7 @@ TEST_CASE("what a profile knows exactly is exact on random networks") {
     for (std::size_t i = 0; i < a.layers().size(); ++i) {
       // Its causes add up to the estimated cycles.
       std::uint64_t cycles = 0;
-      for (const std::uint64_t cause : b.layers()[i].compute->array_cycles())
+      for (const std::uint64_t cause : b.layers()[i].compute->slots().cycles())
         cycles += cause;
       REQUIRE(cycles == cycles_of(b, b.layers()[i]));
       REQUIRE(a.layers()[i].raw_traffic.total() > 0);
@@ -499,7 +499,7 @@ TEST_CASE("no change of a single value in a profile does harm") {
           network);
       const Preparation preparation(network, point);
       for (const PreparedLayer& layer : preparation.layers())
-        layer.compute->array_cycles();
+        layer.compute->slots().cycles();
     } catch (const InputError&) {
       ++refused;
     }
