@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "models/array/job_cycles.h"
+#include "platform/layer_actions.h"
 #include "platform/layer_time.h"
 #include "workloads/divide_up.h"
 #include "workloads/error.h"
@@ -34,12 +35,14 @@ std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer) {
 /// One layer: what is known of its jobs, and the recurrence over them.
 class AnalyticModel::LayerTimes {
  public:
-  LayerTimes(const PreparedLayer& layer, std::uint64_t burst)
+  LayerTimes(const PreparedLayer& layer, const DesignPoint& point)
       : layer_(layer),
-        bytes_(traffic_by_job(layer.plan, layer.streams, burst)),
-        compute_(compute_of_jobs(layer)) {}
+        bytes_(traffic_by_job(layer.plan, layer.streams, point.burst_bytes)),
+        compute_(compute_of_jobs(layer)),
+        actions_(count_actions(layer, point)) {}
 
   const PreparedLayer& layer() const { return layer_; }
+  const ActionCounts& actions() const { return actions_; }
 
   Ledger ledger(const MemoryCost& memory, std::uint64_t detect_latency, bool ideal_compute) const {
     const std::vector<Job>& jobs = layer_.plan.jobs;
@@ -120,6 +123,7 @@ class AnalyticModel::LayerTimes {
   const PreparedLayer& layer_;
   PlanTraffic bytes_;
   std::vector<std::uint64_t> compute_;  ///< by job
+  ActionCounts actions_;
 };
 
 namespace {
@@ -160,7 +164,7 @@ MemoryCost memory_cost(const DesignPoint& point) {
 AnalyticModel::AnalyticModel(const Preparation& preparation) : preparation_(preparation) {
   layers_.reserve(preparation.layers().size());
   for (const PreparedLayer& layer : preparation.layers())
-    layers_.emplace_back(layer, preparation.point().burst_bytes);
+    layers_.emplace_back(layer, preparation.point());
 }
 
 AnalyticModel::~AnalyticModel() = default;
@@ -169,6 +173,7 @@ RunResult AnalyticModel::run(const DesignPoint& point, bool find_next) const {
   preparation_.check_capacity(point.memory);
   refuse_what_has_no_model(point);
   const MemoryCost memory = memory_cost(point);
+  const EnergyModel energy(*point.energy, energy_point(point, preparation_.network().bits));
   RunResult result;
   result.layers.reserve(layers_.size());
   for (const LayerTimes& times : layers_) {
@@ -180,6 +185,8 @@ RunResult AnalyticModel::run(const DesignPoint& point, bool find_next) const {
     row.ledger = times.ledger(memory, point.detect_latency, false);
     row.array_cycles = layer.compute->slots().cycles();
     row.traffic = layer.traffic;
+    row.actions = times.actions();
+    row.energy = energy.of(row.actions);
     row.raw_traffic = layer.raw_traffic;
     row.binds = row.binds_next = row.ledger.binds();
     if (find_next) row.binds_next = binds_next(times, point, memory, row.ledger);

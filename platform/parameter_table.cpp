@@ -123,6 +123,11 @@ std::vector<ParameterSpec> all_parameters() {
       integer("engine.outstanding", 8, {1, 1024}, "requests",
               "Requests that may be under way at the memory socket."),
 
+      choice_or_file_parameter(
+          "energy.table", "built-in", {"built-in"},
+          "What actions cost: the program's table, or a file whose lines replace some of "
+          "its own (docs/energy.md says how it is written)."),
+
       integer("workload.batch", 1, {1, 65536}, "",
               "How often the recorded inputs are repeated, one after another, as a batch."),
 

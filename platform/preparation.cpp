@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "platform/energy_table_file.h"
 #include "platform/width_profile.h"
 #include "workloads/error.h"
 
@@ -92,6 +93,7 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
   }
   fidelity = p.text("sim.fidelity") == "analytic" ? Fidelity::analytic : Fidelity::lt;
   elided = p.text("sim.data") == "elided";
+  energy = chosen_energy_table(p);
 }
 
 DesignPoint::DesignPoint(const Parameters& parameters, const Network& network) : DesignPoint(parameters) {

@@ -10,6 +10,7 @@
 
 #include "models/array/requantisation.h"
 #include "models/buffer/banks.h"
+#include "models/energy/energy_table.h"
 #include "platform/layer_descriptor.h"
 #include "platform/memory_point.h"
 #include "platform/network_findings.h"
@@ -41,6 +42,7 @@ struct DesignPoint {
   std::uint64_t decoders = 0, encoders = 0, detect_latency = 2;
   Fidelity fidelity = Fidelity::lt;
   bool elided = false;
+  std::shared_ptr<const EnergyTable> energy;
 
   /// Marks what it reads, and reads the file of a DRAM preset that is one. InputError for combinations that
   /// cannot be.

@@ -7,6 +7,7 @@
 
 #include "platform/array_text.h"
 #include "platform/csv.h"
+#include "platform/layer_actions.h"
 #include "workloads/error.h"
 
 namespace dpred {
@@ -40,6 +41,20 @@ std::string array_column(std::size_t cause) {
 double ratio(std::uint64_t a, std::uint64_t b) {
   return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b);
 }
+
+std::string energy_column(const EnergyField& field) {
+  return fmt::format("energy_{}_pj", field.name);
+}
+
+/// How many times the energy of `result` another result takes, with the low and the high figure of the DRAM.
+struct EnergyRatios {
+  double low = 0, high = 0;
+  EnergyRatios(const RunResult& other, const RunResult& result) {
+    const Energy a = other.energy(), b = result.energy();
+    if (b.total_low() > 0) low = a.total_low() / b.total_low();
+    if (b.total_high() > 0) high = a.total_high() / b.total_high();
+  }
+};
 
 /// "a, b and 3 more": as many as fit `width`.
 std::string enumeration(const std::vector<std::string>& names, std::size_t width) {
@@ -79,6 +94,68 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
   for (std::size_t i = 0; i < slot_causes; ++i)
     totals[array_column(i)] = array[i];
   return totals;
+}
+
+/// Parts, what they are made of, and what that costs.
+nlohmann::ordered_json energy_json(const RunResult& result, const Network& network, const DesignPoint& point,
+                                   const Baselines* baselines) {
+  const EnergyTable& table = *point.energy;
+  nlohmann::ordered_json json;
+  if (baselines != nullptr) {
+    const auto add = [&](const char* name, const RunResult& other) {
+      const EnergyRatios ratios(other, result);
+      json["efficiency"][name] = {{"low", ratios.low}, {"high", ratios.high}};
+    };
+    add("uncompressed", baselines->uncompressed);
+    add("bit_parallel_uncompressed", baselines->bit_parallel_uncompressed);
+  }
+  const Energy energy = result.energy();
+  for (const EnergyField& field : energy_fields)
+    json[std::string(field.name) + "_pj"] = field.of(energy);
+  const ActionCounts actions = result.actions();
+  for (const ActionField& field : action_fields)
+    json["actions"][field.name] = actions.*field.member;
+  const EnergyPoint costs = energy_point(point, network.bits);
+  json["bank_bytes"] = {
+      {"activation", costs.activation_bank}, {"weight", costs.weight_bank}, {"output", costs.output_bank}};
+  json["table"] = {{"name", table.name}, {"hash", table.hash}};
+  for (const std::string& action : EnergyModel::lines_read(table, costs)) {
+    const EnergyLine& line = table.line(action);
+    json["table"]["lines"][action] = {{"pj", line.picojoules},
+                                      {"unit", line.unit},
+                                      {"technology", line.technology},
+                                      {"source", line.source},
+                                      {"origin", line.replaced ? "file" : "built-in"}};
+  }
+  return json;
+}
+
+/// Energy for people: as ratios first, where there is something to compare with.
+std::string energy_lines(const RunResult& result, const DesignPoint& point, const Baselines* baselines) {
+  const Energy energy = result.energy();
+  std::string text;
+  if (baselines != nullptr) {
+    const EnergyRatios parallel(baselines->bit_parallel_uncompressed, result);
+    const EnergyRatios raw(baselines->uncompressed, result);
+    text += fmt::format(
+        "energy    {:.2f}x as efficient as bit-parallel uncompressed ({:.2f}x with the high DRAM figure),\n"
+        "          {:.2f}x as efficient as {} uncompressed ({:.2f}x)\n",
+        parallel.low, parallel.high, raw.low, point.design->name, raw.high);
+  }
+  // The unit in which the total has at most five digits before the point: the parts need few behind it.
+  double unit = 1;
+  std::string_view prefix = "pnum";
+  for (; prefix.size() > 1 && energy.total_high() / unit >= 99999.5; prefix.remove_prefix(1))
+    unit *= 1000;
+  const auto number = [&](double picojoules) {
+    const double value = picojoules / unit;
+    return value >= 99.95 ? fmt::format("{:.0f}", value) : fmt::format("{:.3g}", value);
+  };
+  text += fmt::format("joules    {}-{} {}J: DRAM {}-{}, buffers {}, compute {}, codec {}, registers {}\n",
+                      number(energy.total_low()), number(energy.total_high()), prefix.front(),
+                      number(energy.dram_low), number(energy.dram_high), number(energy.buffers),
+                      number(energy.compute), number(energy.codec), number(energy.registers));
+  return text;
 }
 
 /// Shares of the compute cycles.
@@ -179,6 +256,8 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
   for (std::size_t i = 0; i < slot_causes; ++i)
     csv += "," + array_column(i);
   csv += ",activation_conflict_cycles,weight_conflict_cycles,output_conflict_cycles";
+  for (const EnergyField& field : energy_fields)
+    csv += "," + energy_column(field);
   csv += "\r\n";
   for (const LayerResult& layer : result.layers) {
     const Traffic& bytes = layer.traffic;
@@ -196,6 +275,8 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
       csv += fmt::format(",{}", cycles);
     csv += fmt::format(",{},{},{}", layer.buffers.activation.conflict_cycles,
                        layer.buffers.weight.conflict_cycles, layer.buffers.output.conflict_cycles);
+    for (const EnergyField& field : energy_fields)
+      csv += fmt::format(",{:.1f}", field.of(layer.energy));
     csv += "\r\n";
   }
   return csv;
@@ -226,6 +307,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
     }
   }
   summary["buffers"] = buffers_json(result.buffers(), point);
+  summary["energy"] = energy_json(result, network, point, baselines);
   if (baselines != nullptr) {
     nlohmann::ordered_json others;
     const std::uint64_t cycles = result.ledger().total();
@@ -329,6 +411,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
       percent(CycleCause::compute), percent(CycleCause::stall_activation), percent(CycleCause::stall_weight),
       percent(CycleCause::stall_output), percent(CycleCause::stall_codec), percent(CycleCause::overhead));
   text += "array     " + array_line(result.array_cycles()) + '\n';
+  text += energy_lines(result, point, baselines);
   text += check_lines(result);
   if (compare) {
     text += fmt::format("speed-up  {:.2f}x over {} uncompressed, {:.2f}x over bit-parallel uncompressed\n",

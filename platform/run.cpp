@@ -46,4 +46,18 @@ BuffersUse RunResult::buffers() const {
   return sum;
 }
 
+ActionCounts RunResult::actions() const {
+  ActionCounts sum;
+  for (const LayerResult& layer : layers)
+    sum += layer.actions;
+  return sum;
+}
+
+Energy RunResult::energy() const {
+  Energy sum;
+  for (const LayerResult& layer : layers)
+    sum += layer.energy;
+  return sum;
+}
+
 }  // namespace dpred

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "models/dram/statistics.h"
+#include "models/energy/energy_model.h"
 #include "models/ledger/ledger.h"
 #include "platform/check.h"
 #include "platform/preparation.h"
@@ -22,6 +23,8 @@ struct LayerResult {
   Traffic traffic;             ///< measured at the memory socket
   Traffic raw_traffic;         ///< closed form of the same plan with every tensor uncompressed
   BuffersUse buffers;
+  ActionCounts actions;
+  Energy energy;
   Resource binds = Resource::compute;
   Resource binds_next = Resource::compute;
 };
@@ -42,6 +45,8 @@ struct RunResult {
   Traffic traffic() const;
   Traffic raw_traffic() const;
   BuffersUse buffers() const;
+  ActionCounts actions() const;
+  Energy energy() const;
 };
 
 /// Called after each layer with the number done.

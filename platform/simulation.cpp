@@ -7,6 +7,7 @@
 #include "models/dram/dram.h"
 #include "platform/accelerator.h"
 #include "platform/check.h"
+#include "platform/layer_actions.h"
 #include "platform/layer_time.h"
 #include "platform/run.h"
 #include "platform/width_profile.h"
@@ -97,6 +98,8 @@ class Testbed : public sc_core::sc_module {
   void run_network() {
     write_memory();
     const bool elided = preparation_.point().elided;
+    const EnergyModel energy(*preparation_.point().energy,
+                             energy_point(preparation_.point(), preparation_.network().bits));
     if (options_.check) result.check.emplace();
     for (std::size_t i = 0; i < preparation_.layers().size(); ++i) {
       const PreparedLayer& layer = preparation_.layers()[i];
@@ -110,6 +113,8 @@ class Testbed : public sc_core::sc_module {
       row.ledger = run_layer(layer, as_built);
       if (!result.check_failure.empty()) return;
       row.array_cycles = layer.compute->slots().cycles();
+      row.actions = count_actions(layer, preparation_.point());
+      row.energy = energy.of(row.actions);
       const EngineTraffic& after = accelerator_.traffic();
       row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;

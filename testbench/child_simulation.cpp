@@ -9,6 +9,8 @@
 #include <cstring>
 #include <stdexcept>
 
+#include "platform/layer_actions.h"
+
 namespace dpred {
 
 namespace {
@@ -30,6 +32,8 @@ void visit_numbers(RunResult& result, Visit&& visit) {
     }
     for (std::uint64_t& cycles : layer.array_cycles)
       visit(cycles);
+    for (const ActionField& field : action_fields)
+      visit(layer.actions.*field.member);
     auto binds = static_cast<std::uint64_t>(layer.binds);
     visit(binds);
     layer.binds = static_cast<Resource>(binds);
@@ -128,6 +132,10 @@ RunResult ChildSimulation::result() {
     std::memcpy(&number, packed.data() + at, sizeof number);
     at += sizeof number;
   });
+  const DesignPoint& point = preparation_.point();
+  const EnergyModel energy(*point.energy, energy_point(point, preparation_.network().bits));
+  for (LayerResult& layer : result.layers)
+    layer.energy = energy.of(layer.actions);
   return result;
 }
 

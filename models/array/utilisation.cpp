@@ -195,6 +195,7 @@ ActivationTime activation_time(const ComputeDesign& design, const ArrayGeometry&
 struct StepTime {
   std::uint64_t padding = 0;  ///< in bricks outside the input
   std::uint64_t inside = 0;   ///< in the others
+  std::uint64_t passes = 0;   ///< the same as if a weight took one cycle
   SlotCount lanes = 0;        ///< `inside`, times the lanes that have a channel
 };
 
@@ -231,6 +232,7 @@ StepTime step_time(const ActivationTime& activations, const std::vector<std::uin
       const std::uint64_t cycles = inside[b] * weight_time[step];
       time.padding += activations.padding[tap] * weight_time[step];
       time.inside += cycles;
+      time.passes += inside[b];
       time.lanes += SlotCount{cycles} * lanes[step];
     }
   }
@@ -366,6 +368,8 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
       slots.charge(SlotCause::padding_bricks, row_bits * lanes * busy.padding);
       slots.charge(SlotCause::idle_lanes, row_bits * (SlotCount{lanes} * busy.inside - busy.lanes));
       with_channel += row_bits * busy.lanes;
+      const auto part_rows = static_cast<std::uint64_t>(part.rows());
+      slots.count_steps(SlotCount{busy.inside} * part_rows, SlotCount{busy.passes} * part_rows);
     }
   }
   useful = std::min(useful, with_channel);

@@ -41,8 +41,18 @@ class ArraySlots {
   explicit ArraySlots(std::uint64_t slots_per_cycle) : slots_per_cycle_(slots_per_cycle) {}
 
   void charge(SlotCause cause, SlotCount slots) { slots_[static_cast<std::size_t>(cause)] += slots; }
+  void count_steps(SlotCount cycles, SlotCount passes) {
+    in_steps_ += cycles;
+    passes_ += passes;
+  }
   SlotCount of(SlotCause cause) const { return slots_[static_cast<std::size_t>(cause)]; }
   std::uint64_t slots_per_cycle() const { return slots_per_cycle_; }
+
+  /// Cycles that rows with a filter spend in steps inside the input, summed over columns: in each, what the
+  /// lanes make is added up.
+  SlotCount in_steps() const { return in_steps_; }
+  /// Of these, one for all bits of a weight: the same where weights are taken in parallel.
+  SlotCount passes() const { return passes_; }
 
   /// As whole cycles, which add up to the compute cycles: each cause's slots over slots_per_cycle(), rounded
   /// down; the cycles that this leaves go to the largest remainders, on a tie to the first in order.
@@ -51,6 +61,7 @@ class ArraySlots {
  private:
   std::uint64_t slots_per_cycle_;
   std::array<SlotCount, slot_causes> slots_{};
+  SlotCount in_steps_ = 0, passes_ = 0;
 };
 
 /// An operand of a layer.

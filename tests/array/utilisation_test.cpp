@@ -148,6 +148,7 @@ class NaiveArray {
 
   std::map<std::string, std::uint64_t> slots;
   std::uint64_t cycles = 0;
+  std::uint64_t in_steps = 0, passes = 0;  ///< cycles of rows and columns, see ArraySlots
   bool folded = false;
 
  private:
@@ -155,6 +156,7 @@ class NaiveArray {
     std::int64_t start = 0, end = 0;
     std::int64_t n = 0, y = 0, x = 0, r = 0, s = 0;
     std::int64_t brick_begin = 0, brick_end = 0;  // channels of the input
+    std::int64_t factor = 1;                      // of the weights, in its time
   };
   struct Column {
     std::vector<Step> steps;
@@ -245,7 +247,8 @@ class NaiveArray {
           const std::size_t j = count++ % tile.columns.size();
           step.start = std::max(next, busy_until[j]);
           step.end = step.start + time_of(step, filters);
-          next = step.start + weight_factor(step, filters);
+          step.factor = weight_factor(step, filters);
+          next = step.start + step.factor;
           busy_until[j] = step.end;
           tile.end = std::max(tile.end, step.end);
           tile.columns[j].steps.push_back(step);
@@ -274,6 +277,7 @@ class NaiveArray {
           Step step = steps[j][i];
           step.start = own[j];
           own[j] = step.end = step.start + time_of(step, filters);
+          step.factor = weight_factor(step, filters);
           tile.columns[j].steps.push_back(step);
         }
         slowest.push_back(*std::max_element(own.begin(), own.end()));
@@ -316,6 +320,10 @@ class NaiveArray {
     const Step* step = nullptr;
     for (const Step& candidate : column.steps)
       if (covers(candidate.start, candidate.end)) step = &candidate;
+    if (step != nullptr && inside(step->y, step->x)) {
+      ++in_steps;
+      passes += (cycle - step->start) % step->factor == 0;
+    }
     bool missing = false;
     for (const auto& [begin, end] : column.missing)
       missing = missing || covers(begin, end);
@@ -465,6 +473,8 @@ TEST_CASE("slots are those of a walk over every slot") {
     INFO(trial << ": " << describe(c));
     const NaiveArray naive(c);
     REQUIRE(naive.cycles == compute_cycles(c));
+    REQUIRE(static_cast<std::uint64_t>(slots.in_steps()) == naive.in_steps);
+    REQUIRE(static_cast<std::uint64_t>(slots.passes()) == naive.passes);
     for (std::size_t i = 0; i < slot_causes; ++i) {
       const auto cause = static_cast<SlotCause>(i);
       const std::string name(to_string(cause));

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "models/dram/preset.h"
+#include "models/energy/energy_table.h"
 #include "platform/layer_descriptor.h"
 #include "platform/parameters.h"
 #include "tests/fuzz/npy_kinds.h"
@@ -90,6 +91,16 @@ void preset_seeds(Seeds seeds) {
   }
 }
 
+void energy_table_seeds(Seeds seeds) {
+  std::string all;
+  for (const std::string& action : EnergyTable().actions()) {
+    const std::string lines = "[" + action + "]\npj = 1e-3\ntechnology = 7 nm\nsource = \"s; s\" # s\n";
+    seeds.add(lines);
+    all += lines;
+  }
+  seeds.add(all);
+}
+
 void descriptor_seeds(Seeds seeds) {
   LayerDescriptor d;
   d.shape = {1, 8, 6, 6, 8, 3, 3};
@@ -119,6 +130,7 @@ int main(int argc, char** argv) {
   manifest_seeds({folder, "manifest_fuzz"});
   parameter_seeds({folder, "parameters_fuzz"});
   preset_seeds({folder, "preset_fuzz"});
+  energy_table_seeds({folder, "energy_table_fuzz"});
   descriptor_seeds({folder, "descriptor_fuzz"});
   request_seeds({folder, "request_trace_fuzz"});
 }

@@ -370,8 +370,9 @@ TEST_CASE("the command line wins over files, and later files over earlier ones",
   check("codec.group", "16", "command line");  // though it is the default
   check("array.columns", "0", "default");
   // The values count, not only their echo.
-  const std::string direct = quiet_output(
-      {"run", "small", "--csv", "--array.lanes=2", "--array.rows=8", "--array.tiles=3"}, work.path());
+  const std::string direct = quiet_output({"run", "small", "--csv", "--array.lanes=2", "--array.rows=8",
+                                           "--array.tiles=3", "--buffer.weight_bytes=65536"},
+                                          work.path());
   CHECK(read_file(work.path() / "results/layers.csv") == direct);
 }
 
