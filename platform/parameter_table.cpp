@@ -131,9 +131,10 @@ std::vector<ParameterSpec> all_parameters() {
       integer("workload.batch", 1, {1, 65536}, "",
               "How often the recorded inputs are repeated, one after another, as a batch."),
 
-      choice(
-          "sim.fidelity", "lt", {"analytic", "lt"},
-          "How time is found: analytic, in closed form from the plans; lt, by a loosely timed simulation."),
+      choice("sim.fidelity", "lt", {"analytic", "lt", "at"},
+             "How time is found: analytic, in closed form from the plans; lt, by a loosely timed simulation; "
+             "at, "
+             "by one with a transaction in four phases for each burst."),
       choice(
           "sim.data", "carried", {"carried", "elided"},
           "Whether transactions carry the tensors' bytes; elided moves only addresses, lengths and times."),

@@ -45,7 +45,29 @@ CodecOptions codec_options(const Parameters& parameters) {
   return options;
 }
 
-DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as_they_arrive) {
+std::vector<std::string> fidelity_names() {
+  return {"analytic", "lt", "at"};
+}
+
+std::string to_string(Fidelity fidelity) {
+  return fidelity_names()[static_cast<std::size_t>(fidelity)];
+}
+
+Fidelity find_fidelity(std::string_view name) {
+  const std::vector<std::string> names = fidelity_names();
+  return static_cast<Fidelity>(std::find(names.begin(), names.end(), name) - names.begin());
+}
+
+namespace {
+
+/// Bursts booked in order have no queues.
+MemoryPoint::Order order_of(Fidelity fidelity) {
+  return fidelity == Fidelity::at ? MemoryPoint::Order::scheduled : MemoryPoint::Order::as_they_arrive;
+}
+
+}  // namespace
+
+DesignPoint::DesignPoint(const Parameters& p) : memory(p, order_of(find_fidelity(p.text("sim.fidelity")))) {
   // A parameter is read where it acts; what is not read is said so.
   const auto unsigned_of = [&](const char* key) { return static_cast<std::uint64_t>(p.integer(key)); };
   design = &find_compute_design(p.text("array.design"));
@@ -91,7 +113,7 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, MemoryPoint::Order::as
     request_bytes = unsigned_of("engine.request_bytes");
     outstanding = unsigned_of("engine.outstanding");
   }
-  fidelity = p.text("sim.fidelity") == "analytic" ? Fidelity::analytic : Fidelity::lt;
+  fidelity = find_fidelity(p.text("sim.fidelity"));
   elided = p.text("sim.data") == "elided";
   energy = chosen_energy_table(p);
 }
@@ -102,6 +124,13 @@ DesignPoint::DesignPoint(const Parameters& parameters, const Network& network) :
     throw InputError(parameters.named("sim.data") + ": " + network.profile->file +
                      " is a width profile, without values that could be carried");
   elided = true;
+}
+
+DesignPoint DesignPoint::with_fidelity(const Parameters& parameters, Fidelity other) const {
+  DesignPoint point = *this;
+  point.fidelity = other;
+  point.memory = MemoryPoint(parameters, order_of(other));
+  return point;
 }
 
 Preparation::Preparation(const Network& network, const DesignPoint& point)

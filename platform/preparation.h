@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "models/array/requantisation.h"
@@ -23,8 +24,14 @@ namespace dpred {
 /// How time is found.
 enum class Fidelity : std::uint8_t {
   analytic,  ///< in closed form from the plans
-  lt         ///< by a loosely timed simulation
+  lt,        ///< by a loosely timed simulation
+  at         ///< by an approximately timed one: bursts in four phases
 };
+
+std::string to_string(Fidelity fidelity);
+std::vector<std::string> fidelity_names();
+/// The fidelity with a name of fidelity_names().
+Fidelity find_fidelity(std::string_view name);
 
 /// The parameters of the models, read once from the registry's values.
 struct DesignPoint {
@@ -49,6 +56,9 @@ struct DesignPoint {
   explicit DesignPoint(const Parameters& parameters);
   /// For a network: of one without values, nothing is carried. InputError if the user asks for it.
   DesignPoint(const Parameters& parameters, const Network& network);
+
+  /// The same hardware with time found in another way.
+  DesignPoint with_fidelity(const Parameters& parameters, Fidelity other) const;
 };
 
 /// Parameters of the codec alone, for commands that need no more. Without the group, which codecs have for

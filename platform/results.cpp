@@ -338,39 +338,65 @@ std::string short_name(std::string_view name, std::size_t width) {
   return ".." + text.substr(begin);
 }
 
-std::string cross_check_table(const RunResult& simulated, const RunResult& analytic) {
-  const auto gap = [](std::uint64_t closed_form, std::uint64_t cycles) {
-    return 100 * (ratio(closed_form, cycles) - 1);
+std::string cross_check_table(const Fidelities& results) {
+  const auto gap = [](const Ledger& ledger, const Ledger& to) {
+    return 100 * (ratio(ledger.total(), to.total()) - 1);
   };
-  std::string text = fmt::format("{:>3} {:<18} {:>12} {:>12} {:>7}\n", "", "layer", "lt", "analytic", "gap%");
-  double sum = 0;
-  for (std::size_t i = 0; i < simulated.layers.size(); ++i) {
-    const std::uint64_t cycles = simulated.layers[i].ledger.total();
-    const std::uint64_t closed_form = analytic.layers[i].ledger.total();
-    const double off = gap(closed_form, cycles);
-    sum += std::abs(off);
-    text += fmt::format("{:>3} {:<18} {:>12} {:>12} {:>+7.1f}\n", i + 1,
-                        short_name(simulated.layers[i].name, name_width), cycles, closed_form, off);
+  const auto line = [&](const std::string& number, const std::string& name, const Ledger& analytic,
+                        const Ledger& lt, const Ledger& at) {
+    return fmt::format("{:>3} {:<18} {:>12} {:>12} {:>12} {:>+9.1f} {:>+7.1f}\n", number, name,
+                       analytic.total(), lt.total(), at.total(), gap(analytic, at), gap(lt, at));
+  };
+  std::string text = fmt::format("{:>3} {:<18} {:>12} {:>12} {:>12} {:>9} {:>7}\n", "", "layer", "analytic",
+                                 "lt", "at", "analytic%", "lt%");
+  double analytic_sum = 0, lt_sum = 0;
+  for (std::size_t i = 0; i < results.at.layers.size(); ++i) {
+    const Ledger& analytic = results.analytic.layers[i].ledger;
+    const Ledger& lt = results.lt.layers[i].ledger;
+    const Ledger& at = results.at.layers[i].ledger;
+    analytic_sum += std::abs(gap(analytic, at));
+    lt_sum += std::abs(gap(lt, at));
+    text += line(std::to_string(i + 1), short_name(results.at.layers[i].name, name_width), analytic, lt, at);
   }
-  const std::uint64_t cycles = simulated.ledger().total();
-  const std::uint64_t closed_form = analytic.ledger().total();
-  text += fmt::format("{:>3} {:<18} {:>12} {:>12} {:>+7.1f}\n", "", "all", cycles, closed_form,
-                      gap(closed_form, cycles));
-  text += fmt::format("mean gap of a layer, either way: {:.1f}%\n",
-                      sum / static_cast<double>(simulated.layers.size()));
+  text += line("", "all", results.analytic.ledger(), results.lt.ledger(), results.at.ledger());
+  const auto layers = static_cast<double>(results.at.layers.size());
+  text += fmt::format("mean gap of a layer to at, either way: analytic {:.1f}%, lt {:.1f}%\n",
+                      analytic_sum / layers, lt_sum / layers);
   return text;
+}
+
+std::string find_contradiction(const Fidelities& results) {
+  for (std::size_t i = 0; i < results.at.layers.size(); ++i) {
+    const LayerResult* const rows[] = {&results.analytic.layers[i], &results.lt.layers[i],
+                                       &results.at.layers[i]};
+    const auto differ = [&](const char* what, auto&& number) {
+      const std::uint64_t numbers[] = {number(*rows[0]), number(*rows[1]), number(*rows[2])};
+      if (numbers[0] == numbers[1] && numbers[1] == numbers[2]) return std::string();
+      return fmt::format("layer '{}': {} are {} in closed form, {} at lt, {} at at", printable(rows[0]->name),
+                         what, numbers[0], numbers[1], numbers[2]);
+    };
+    for (const std::string& text :
+         {differ("multiplications", [](const LayerResult& row) { return row.macs; }),
+          differ("compute cycles", [](const LayerResult& row) { return row.ledger.of(CycleCause::compute); }),
+          differ("activation bytes",
+                 [](const LayerResult& row) { return row.traffic.activation_read_bytes; }),
+          differ("weight bytes", [](const LayerResult& row) { return row.traffic.weight_read_bytes; }),
+          differ("output bytes", [](const LayerResult& row) { return row.traffic.output_write_bytes; })})
+      if (!text.empty()) return text;
+  }
+  return {};
 }
 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines) {
   const std::string batch =
       network.batch == 1 ? "" : fmt::format(", recorded inputs {} times", network.batch);
-  std::string text =
-      fmt::format("{}: {} layers, {} b, {} values{}\n{} {}x{}x{} at {} MHz, codec {}, {} x{}{}\n\n",
-                  printable(network.name), network.layers.size(), network.bits, to_string(network.provenance),
-                  batch, point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles,
-                  point.clock_mhz, point.codec->name(), printable(point.memory.preset.name),
-                  point.memory.channels, point.fidelity == Fidelity::analytic ? ", analytic" : "");
+  std::string text = fmt::format(
+      "{}: {} layers, {} b, {} values{}\n{} {}x{}x{} at {} MHz, codec {}, {} x{}{}\n\n",
+      printable(network.name), network.layers.size(), network.bits, to_string(network.provenance), batch,
+      point.design->name, point.geometry.lanes, point.geometry.rows, point.geometry.tiles, point.clock_mhz,
+      point.codec->name(), printable(point.memory.preset.name), point.memory.channels,
+      point.fidelity == Fidelity::lt ? "" : ", " + to_string(point.fidelity));
   const bool compare = baselines != nullptr;
   text += fmt::format("{:>3} {:<18} {:>10} {:>10} {:>5} ", "", "layer", "raw bytes", "bytes", "ratio");
   if (compare) text += fmt::format("{:>10} {:<8} ", "raw cycles", "binds");

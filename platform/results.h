@@ -33,8 +33,19 @@ std::string summary_json(const RunResult& result, const Network& network, const 
 std::string terminal_table(const RunResult& result, const Network& network, const DesignPoint& point,
                            const Baselines* baselines);
 
-/// For people: the cycles of each layer as simulated and in closed form, and how far the latter is off.
-std::string cross_check_table(const RunResult& simulated, const RunResult& analytic);
+/// The same design point at each fidelity.
+struct Fidelities {
+  const RunResult& analytic;
+  const RunResult& lt;
+  const RunResult& at;
+};
+
+/// For people: the cycles of each layer at the three, and how far two of them are from `at`.
+std::string cross_check_table(const Fidelities& results);
+
+/// What has to be equal at each fidelity and isn't: multiplications, compute cycles or bytes of a layer.
+/// Empty if all is.
+std::string find_contradiction(const Fidelities& results);
 
 /// A name as a column of a table: control characters escaped, the part before a ';' (importers join the names
 /// of fused operations with it), and of that the last `width` characters.

@@ -22,6 +22,7 @@ AcceleratorConfig accelerator_config(const DesignPoint& point) {
   config.design = point.design;
   config.geometry = point.geometry;
   config.buffers = point.buffers;
+  config.engine.four_phases = point.fidelity == Fidelity::at;
   config.engine.burst_bytes = point.burst_bytes;
   config.engine.request_bytes = point.request_bytes;
   config.engine.outstanding = point.outstanding;

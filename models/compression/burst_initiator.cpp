@@ -17,7 +17,7 @@ BurstInitiator::BurstInitiator(const sc_core::sc_module_name& name) : sc_module(
 }
 
 BurstInitiator::Request& BurstInitiator::take(tlm::tlm_command command, std::uint64_t address,
-                                              std::uint8_t* data, std::uint64_t length) {
+                                              std::uint8_t* data, std::uint64_t length, bool elided) {
   if (free_.empty()) {
     requests_.push_back(std::make_unique<Request>());
     requests_.back()->set_mm(this);
@@ -34,6 +34,11 @@ BurstInitiator::Request& BurstInitiator::take(tlm::tlm_command command, std::uin
   request.set_byte_enable_ptr(nullptr);
   request.set_dmi_allowed(false);
   request.set_response_status(tlm::TLM_INCOMPLETE_RESPONSE);
+  if (elided) {
+    request.set_extension(&request.elided);
+  } else {
+    request.clear_extension(&request.elided);
+  }
   return request;
 }
 
@@ -44,8 +49,8 @@ void BurstInitiator::free(tlm::tlm_generic_payload* payload) {
 
 tlm::tlm_response_status BurstInitiator::transport(tlm::tlm_command command, std::uint64_t address,
                                                    std::uint8_t* data, std::uint64_t length,
-                                                   sc_core::sc_time& delay) {
-  Request& request = take(command, address, data, length);
+                                                   sc_core::sc_time& delay, bool elided) {
+  Request& request = take(command, address, data, length, elided);
   socket->b_transport(request, delay);
   const tlm::tlm_response_status status = request.get_response_status();
   request.release();
@@ -54,15 +59,15 @@ tlm::tlm_response_status BurstInitiator::transport(tlm::tlm_command command, std
 
 bool BurstInitiator::debug(tlm::tlm_command command, std::uint64_t address, std::uint8_t* data,
                            std::uint64_t length) {
-  Request& request = take(command, address, data, length);
+  Request& request = take(command, address, data, length, false);
   const bool is_served = socket->transport_dbg(request) == length;
   request.release();
   return is_served;
 }
 
 void BurstInitiator::send(tlm::tlm_command command, std::uint64_t address, std::uint8_t* data,
-                          std::uint64_t length, Done done) {
-  Request& request = take(command, address, data, length);
+                          std::uint64_t length, Done done, bool elided) {
+  Request& request = take(command, address, data, length, elided);
   request.done = std::move(done);
   waiting_.push_back(&request);
   send_event_.notify(sc_core::SC_ZERO_TIME);
@@ -127,8 +132,9 @@ void BurstInitiator::take_responses() {
     }
     const Done done = std::move(request->done);
     const tlm::tlm_response_status status = request->get_response_status();
+    const std::uint64_t address = request->get_address();
     request->release();
-    done(status);
+    done(status, address);
   }
 }
 

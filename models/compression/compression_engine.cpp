@@ -41,18 +41,18 @@ std::shared_ptr<MemoryTransfer> transfer_of(std::uint64_t bytes) {
 }
 
 /// Requests end where a multiple of their length lies, so they are aligned if that is a number of bursts.
-std::uint64_t longest_request(const EngineConfig& config) {
-  return std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1}) * config.burst_bytes;
+/// Where they are bursts, as many bytes are under way.
+MemoryPortConfig port_config(const EngineConfig& config) {
+  const std::uint64_t bursts = std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1});
+  if (config.four_phases) return {true, config.burst_bytes, config.outstanding * bursts};
+  return {false, bursts * config.burst_bytes, config.outstanding};
 }
 
 }  // namespace
 
 CompressionEngine::CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config)
-    : sc_module(name),
-      config_(config),
-      clock_(config.clock_mhz),
-      port_(mem, {longest_request(config), config.outstanding}) {
-  for (auto* socket : {&mem, &activation_buffer, &weight_buffer, &output_buffer})
+    : sc_module(name), config_(config), clock_(config.clock_mhz), port_("port", mem, port_config(config)) {
+  for (auto* socket : {&activation_buffer, &weight_buffer, &output_buffer})
     socket->bind(no_backward_path_);
 }
 
@@ -87,7 +87,7 @@ void CompressionEngine::access(const std::shared_ptr<MemoryTransfer>& transfer, 
 void CompressionEngine::read_memory(std::uint64_t address, std::uint8_t* data, std::uint64_t length,
                                     bool ideal_memory) {
   if (ideal_memory) {
-    if (debug_access_.debug_transfer(mem, tlm::TLM_READ_COMMAND, address, data, length) != length) {
+    if (!port_.debug(tlm::TLM_READ_COMMAND, address, data, length)) {
       throw TransportError("no memory at address " + std::to_string(address));
     }
     return;

@@ -17,12 +17,13 @@
 namespace dpred {
 
 struct EngineConfig {
+  bool four_phases = false;           ///< accesses by the non-blocking path, a request a burst
   std::uint64_t burst_bytes = 64;     ///< of the bound memory; accesses are whole bursts
-  std::uint64_t request_bytes = 512;  ///< longest access
-  std::uint64_t outstanding = 8;      ///< accesses under way, for reads and for writes
-  std::uint64_t decoders = 0;         ///< per operand, each a group per array cycle; 0: as many as needed
-  std::uint64_t encoders = 0;         ///< likewise
-  std::uint64_t clock_mhz = 1000;     ///< of the array
+  std::uint64_t request_bytes = 512;  ///< longest access of a blocking call
+  std::uint64_t outstanding = 8;   ///< accesses under way, for reads and for writes; bursts for as many bytes
+  std::uint64_t decoders = 0;      ///< per operand, each a group per array cycle; 0: as many as needed
+  std::uint64_t encoders = 0;      ///< likewise
+  std::uint64_t clock_mhz = 1000;  ///< of the array
 };
 
 /// Bytes at the memory socket, by cause.
@@ -122,7 +123,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   EngineLayer layer_;
   EngineTraffic traffic_;
   MemoryPort port_;
-  MemoryAccess debug_access_, fill_access_, drain_access_;
+  MemoryAccess fill_access_, drain_access_;
   Source activation_, weight_;
   FetchCursor bias_cursor_{1};
   std::vector<std::uint8_t> bias_bytes_;  ///< that have been fetched, from the first filter's on

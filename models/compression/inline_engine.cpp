@@ -652,10 +652,11 @@ void InlineCompressionEngine::request(Access& access, tlm::tlm_command command, 
     done(status, clock_.cycle_at(sc_core::sc_time_stamp() + delay));
     return;
   }
-  initiator_.send(command, address, data, length, [this, done](tlm::tlm_response_status status) {
-    done(status, now_clock());
-    progress_.notify(sc_core::SC_ZERO_TIME);
-  });
+  initiator_.send(command, address, data, length,
+                  [this, done](tlm::tlm_response_status status, std::uint64_t) {
+                    done(status, now_clock());
+                    progress_.notify(sc_core::SC_ZERO_TIME);
+                  });
 }
 
 void InlineCompressionEngine::note_response(Access& access, std::uint64_t address,

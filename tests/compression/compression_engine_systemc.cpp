@@ -9,6 +9,7 @@
 #include "tests/platform/naive_streams.h"
 #include "tests/platform/random_layers.h"
 #include "tests/platform/recording_memory.h"
+#include "tests/support/base_protocol_checker.h"
 #include "tests/support/containers.h"
 #include "tests/support/fresh_simulation.h"
 
@@ -68,6 +69,7 @@ struct Stream {
 };
 
 struct Bench {
+  std::unique_ptr<BaseProtocolChecker> checker;
   std::unique_ptr<RecordingMemory> memory;
   std::unique_ptr<OnChipBuffer> activations, weights, outputs;
   std::unique_ptr<CompressionEngine> engine;
@@ -81,7 +83,11 @@ struct Bench {
     outputs = std::make_unique<OnChipBuffer>("outputs", buffer_bytes);
     engine = std::make_unique<CompressionEngine>("engine", config);
     driver = std::make_unique<Driver>("driver");
-    engine->mem.bind(memory->socket);
+    BaseProtocolOptions options;
+    options.end_resp_by_call = true;
+    checker = std::make_unique<BaseProtocolChecker>("checker", options);
+    engine->mem.bind(checker->target_socket);
+    checker->initiator_socket.bind(memory->socket);
     engine->activation_buffer.bind(activations->write_port);
     engine->weight_buffer.bind(weights->write_port);
     engine->output_buffer.bind(outputs->read_port);
@@ -96,6 +102,7 @@ struct Bench {
   bool run(std::function<void()> body) {
     driver->body = std::move(body);
     sc_core::sc_start();
+    REQUIRE(checker->finish() == std::vector<std::string>{});
     return driver->finished;
   }
 
@@ -120,8 +127,9 @@ struct Bench {
   /// Whole bursts within [begin, end) of memory, none longer than allowed, few enough at a time.
   void check_accesses(const EngineConfig& config, const Stream& stream) const {
     REQUIRE(memory->illegal == std::vector<std::string>{});
-    const std::uint64_t longest =
-        std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1}) * config.burst_bytes;
+    const std::uint64_t bursts = std::max(config.request_bytes / config.burst_bytes, std::uint64_t{1});
+    const std::uint64_t longest = (config.four_phases ? 1 : bursts) * config.burst_bytes;
+    const std::uint64_t outstanding = (config.four_phases ? bursts : 1) * config.outstanding;
     const auto within = [&](const Access& access, std::uint64_t begin, std::uint64_t length) {
       const std::uint64_t end =
           begin + (length + config.burst_bytes - 1) / config.burst_bytes * config.burst_bytes;
@@ -134,13 +142,14 @@ struct Bench {
       REQUIRE((within(access, stream_address, stream.plan.stream_bytes()) ||
                within(access, table_address, stream.plan.table_bytes())));
     }
-    REQUIRE(memory->most_under_way(false) <= config.outstanding);
-    REQUIRE(memory->most_under_way(true) <= config.outstanding);
+    REQUIRE(memory->most_under_way(false) <= outstanding);
+    REQUIRE(memory->most_under_way(true) <= outstanding);
   }
 };
 
 EngineConfig random_config(Random& random) {
   EngineConfig config;
+  config.four_phases = random.chance(50);
   config.burst_bytes = random.of<std::uint64_t>({16, 32, 64, 128});
   config.request_bytes = random.of<std::uint64_t>({1, 64, 100, 512, 4096});
   config.outstanding = random.of<std::uint64_t>({1, 2, 8});

@@ -139,6 +139,7 @@ inline Settings random_settings(Random& random) {
       {"engine.detect_latency", random.of<std::string>({"0", "2", "13"})},
       {"array.tile_split", random.of<std::string>({"filters", "windows", "best"})},
       {"array.fold", random.of<std::string>({"off", "auto"})},
+      {"sim.fidelity", random.of<std::string>({"lt", "at"})},
   };
 }
 

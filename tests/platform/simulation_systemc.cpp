@@ -166,6 +166,28 @@ TEST_CASE("random networks: values arrive, bytes are those planned, cycles add u
   CHECK(stalls[static_cast<std::size_t>(CycleCause::stall_output)] > 10);
 }
 
+TEST_CASE("random networks: bytes and compute cycles are the same at both simulations") {
+  Random random(46);
+  int different = 0;
+  int round = 0;
+  for (const auto& [network, settings] : random_samples(random, 40)) {
+    CAPTURE(++round);
+    const Point point(network, settings);
+    const RunResult lt = point.with({{"sim.fidelity", "lt"}, {"sim.data", "elided"}}).run();
+    const Point in_phases = point.with({{"sim.fidelity", "at"}});
+    const RunResult at = in_phases.run();
+    check_run(in_phases, at);
+    REQUIRE(at.mismatches == std::vector<std::string>{});
+    REQUIRE(at.control_read_bytes == lt.control_read_bytes);
+    for (std::size_t i = 0; i < network.layers.size(); ++i) {
+      REQUIRE(at.layers[i].traffic == lt.layers[i].traffic);
+      REQUIRE(at.layers[i].array_cycles == lt.layers[i].array_cycles);
+      different += at.layers[i].ledger.total() != lt.layers[i].ledger.total();
+    }
+  }
+  CHECK(different > 10);
+}
+
 namespace {
 
 const SimulationOptions no_next = [] {
