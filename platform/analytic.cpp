@@ -18,7 +18,7 @@ std::uint64_t cycle_at(double time) {
 }
 
 std::uint64_t read_bytes(const Traffic& traffic) {
-  return traffic.activation_read_bytes + traffic.weight_read_bytes;
+  return traffic.activation_read_bytes + traffic.weight_read_bytes + traffic.output_read_bytes;
 }
 
 std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer) {
@@ -26,7 +26,7 @@ std::vector<std::uint64_t> compute_of_jobs(const PreparedLayer& layer) {
   std::vector<std::uint64_t> cycles;
   cycles.reserve(layer.plan.jobs.size());
   for (const Job& job : layer.plan.jobs)
-    cycles.push_back(job_cycles(schedule, array_job(job, schedule)));
+    cycles.push_back(job_cycles(schedule, array_job(layer.plan, job, schedule)));
   return cycles;
 }
 
@@ -70,7 +70,15 @@ class AnalyticModel::LayerTimes {
       ready.weight.ready = ready.weight.at_engine = fill(jobs[j].weights, bytes.weight_read_bytes);
       ready.activation.ready = ready.activation.at_engine =
           fill(jobs[j].activations, bytes.activation_read_bytes);
-      if (j >= 2) ready.output.ready = cycle_at(drained[j - 2]);
+      const auto written = [&](const std::optional<std::int64_t>& before) {
+        return before ? drained[static_cast<std::size_t>(*before)] : 0;
+      };
+      ready.output.ready = cycle_at(written(jobs[j].output_after));
+      if (jobs[j].partials_in) {
+        bus = std::max({bus, written(jobs[j].output_after), written(jobs[j].partials_after)});
+        ready.output.ready = cycle_at(arrival(bus, bytes.output_read_bytes, memory));
+        bus += memory.per_byte * static_cast<double>(bytes.output_read_bytes);
+      }
       std::uint64_t begin = charge_wait(ready, end, j == 0, ledger);
       if (j == 0) begin += first_step_latency();
       const std::uint64_t cycles = ideal_compute ? 0 : compute_[j];
@@ -79,11 +87,11 @@ class AnalyticModel::LayerTimes {
       ends.push_back(end);
       // Writes follow one another on the bus; their latency is there once.
       writes = std::max(writes, static_cast<double>(end)) + writing(j, memory);
-      drained.push_back(written(writes, bytes.output_write_bytes, ahead_of(j, memory), memory));
+      drained.push_back(in_memory(writes, bytes.output_write_bytes, ahead_of(j, memory), memory));
     }
     writes += memory.per_byte * static_cast<double>(bytes_.tables.output_write_bytes);
     const double done = std::max({static_cast<double>(end), drained.empty() ? 0 : drained.back(),
-                                  written(writes, bytes_.tables.output_write_bytes, 0, memory)});
+                                  in_memory(writes, bytes_.tables.output_write_bytes, 0, memory)});
     const std::uint64_t total = cycle_at(done) + (layer_.coded_output() ? detect_latency : 0);
     ledger.charge(CycleCause::overhead, total - ledger.total());
     return ledger;
@@ -97,7 +105,7 @@ class AnalyticModel::LayerTimes {
   }
 
   /// When bytes are in memory whose last burst leaves at `left`, behind reads that are under way.
-  static double written(double left, std::uint64_t bytes, std::uint64_t ahead, const MemoryCost& memory) {
+  static double in_memory(double left, std::uint64_t bytes, std::uint64_t ahead, const MemoryCost& memory) {
     if (bytes == 0) return 0;
     return left + memory.write_latency + memory.per_byte * static_cast<double>(ahead);
   }

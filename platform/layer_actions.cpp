@@ -74,7 +74,59 @@ std::int64_t filters_in(const FilterSet& set, std::int64_t begin, std::int64_t e
   return before(end) - before(begin);
 }
 
+/// Taps [begin, end) of one axis, of all outputs in the range, that read inside the input.
+template <class At>
+std::int64_t inside(const RowRange& outputs, std::int64_t begin, std::int64_t end, std::int64_t size,
+                    At&& at) {
+  std::int64_t count = 0;
+  for (std::int64_t out = outputs.begin; out < outputs.end; ++out) {
+    for (std::int64_t tap = begin; tap < end; ++tap) {
+      const std::int64_t in = at(out, tap);
+      count += in >= 0 && in < size;
+    }
+  }
+  return count;
+}
+
+/// A job of a split plan: its products' operands, each filter's once a pallet's worth of positions.
+ValuesRead values_read(const PreparedLayer& layer, const Job& job) {
+  const LayerShape& shape = layer.layer->shape;
+  const LayerSchedule& schedule = layer.compute->schedule();
+  const Reduction& sums = job.reduction;
+  const std::int64_t r_begin = sums.tap_begin / shape.S, r_end = (sums.tap_end - 1) / shape.S + 1;
+  const bool one_row = r_end - r_begin == 1;
+  const std::int64_t s_begin = one_row ? sums.tap_begin % shape.S : 0;
+  const std::int64_t s_end = one_row ? (sums.tap_end - 1) % shape.S + 1 : shape.S;
+  const std::int64_t rows = inside(job.band, r_begin, r_end, shape.H, [&](std::int64_t row, std::int64_t r) {
+    return shape.input_row(row % shape.OH, r);
+  });
+  const std::int64_t columns =
+      inside(job.columns, s_begin, s_end, shape.W,
+             [&](std::int64_t x, std::int64_t s) { return shape.input_column(x, s); });
+  std::int64_t channels = 0, filters = 0;
+  for (std::int64_t set = job.set_begin; set < job.set_end; ++set) {
+    const std::int64_t in_set =
+        filters_in(schedule.sets()[static_cast<std::size_t>(set)], job.filter_begin, job.filter_end);
+    filters += in_set;
+    channels += shape.depthwise() ? in_set : sums.channel_end - sums.channel_begin;
+  }
+  const std::int64_t positions = job.band.rows() * job.columns.rows();
+  const std::int64_t turns = divide_up(positions, schedule.windows(0).end * schedule.units_at_a_time());
+  const std::int64_t of_filter = (sums.tap_end - sums.tap_begin) * (sums.channel_end - sums.channel_begin);
+  return {static_cast<std::uint64_t>(rows * columns * channels),
+          static_cast<std::uint64_t>(filters * of_filter * turns)};
+}
+
 ValuesRead values_read(const PreparedLayer& layer) {
+  if (layer.plan.split) {
+    ValuesRead read;
+    for (const Job& job : layer.plan.jobs) {
+      const ValuesRead of_job = values_read(layer, job);
+      read.activations += of_job.activations;
+      read.weights += of_job.weights;
+    }
+    return read;
+  }
   const LayerShape& shape = layer.layer->shape;
   const LayerSchedule& schedule = layer.compute->schedule();
   const WindowReads reads(shape, layer.plan.folded ? shape.stride[0] : 1);
@@ -88,7 +140,7 @@ ValuesRead values_read(const PreparedLayer& layer) {
   const std::int64_t at_a_time = schedule.units_at_a_time();
   ValuesRead read;
   for (const Job& job : layer.plan.jobs) {
-    const ArrayJob part = array_job(job, schedule);
+    const ArrayJob part = array_job(layer.plan, job, schedule);
     if (part.unit_begin == part.unit_end) continue;
     const auto begin = static_cast<std::size_t>(part.set_begin), end = static_cast<std::size_t>(part.set_end);
     read.activations +=
@@ -112,6 +164,7 @@ struct Decoded {
   void add(const StreamDirectory& stream, const Fill& fill) {
     if (!stream.plan().has_table()) return;  // raw: the codec is bypassed
     const StreamLayout& layout = stream.layout();
+    if (!fill.parts.empty()) return add_parts(stream, fill);
     for (const RowRange& range : fill.rows) {
       if (range.rows() == 0) continue;
       if (!stream.plan().whole_blocks()) {
@@ -122,6 +175,26 @@ struct Decoded {
       for (std::int64_t block = layout.block_of_row(range.begin); block <= last; ++block) {
         const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
         add(layout, layout.section_of(rows), rows.rows);
+      }
+    }
+  }
+
+  /// Whole groups, rows or blocks, as the codec decodes them.
+  void add_parts(const StreamDirectory& stream, const Fill& fill) {
+    const StreamLayout& layout = stream.layout();
+    for (std::size_t i = 0; i < fill.rows.size(); ++i) {
+      for (const RowPiece& piece : stream.pieces_of(fill.rows[i], fill.parts[i])) {
+        const StreamSection& section = layout.section_of_row(piece.row);
+        if (stream.plan().whole_blocks()) {
+          add(layout, section,
+              layout.blocks()[static_cast<std::size_t>(layout.block_of_row(piece.row))].rows);
+          continue;
+        }
+        const auto decoded = stream.decoded_values(piece.row, piece.value_begin, piece.value_end);
+        const std::int64_t count = decoded.value_end - decoded.value_begin;
+        const std::int64_t run = std::min(section.run, count);
+        values += static_cast<std::uint64_t>(count);
+        groups += static_cast<std::uint64_t>(count / run * divide_up(run, layout.options().group));
       }
     }
   }
@@ -159,6 +232,23 @@ void count_array(const ComputeDesign& design, std::int64_t lanes, std::uint64_t 
   counts.register_bits += narrowed(accumulated);
 }
 
+/// Sums in parts pass the output buffer between the jobs that add to them; those that spill once more each
+/// way.
+void count_partial_sums(const PreparedLayer& layer, ActionCounts& counts) {
+  if (!layer.plan.split) return;
+  const std::vector<FilterSet>& sets = layer.compute->schedule().sets();
+  for (const Job& job : layer.plan.jobs) {
+    std::int64_t filters = 0;
+    for (std::int64_t set = job.set_begin; set < job.set_end; ++set)
+      filters += filters_in(sets[static_cast<std::size_t>(set)], job.filter_begin, job.filter_end);
+    const auto bytes = static_cast<std::uint64_t>(4 * filters * job.band.rows() * job.columns.rows());
+    if (!job.begins_sums) counts.output_buffer_read_bytes += bytes;
+    if (!job.ends_sums) counts.output_buffer_write_bytes += bytes;
+    if (job.partials_in) counts.output_buffer_write_bytes += bytes;
+    if (job.partials_out) counts.output_buffer_read_bytes += bytes;
+  }
+}
+
 }  // namespace
 
 ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point) {
@@ -169,6 +259,7 @@ ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point)
   counts.dram_activation_read_bits = 8 * layer.traffic.activation_read_bytes;
   counts.dram_weight_read_bits = 8 * layer.traffic.weight_read_bytes;
   counts.dram_output_write_bits = 8 * layer.traffic.output_write_bytes;
+  counts.dram_output_read_bits = 8 * layer.traffic.output_read_bytes;
   counts.dram_control_read_bits = 8 * LayerDescriptor::size;
 
   Decoded decoded;
@@ -201,6 +292,7 @@ ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point)
       counts.codec_groups += static_cast<std::uint64_t>(layer.streams.output->layout().groups());
     }
   }
+  count_partial_sums(layer, counts);
   count_array(*point.design, point.geometry.lanes, bits, layer.compute->slots(), counts);
   return counts;
 }

@@ -58,7 +58,10 @@ void visit_fields(Io& io, Descriptor& d) {
   io.number("folded", d.folded, 0, 1);
   for (auto* operand : {&d.activation, &d.weight, &d.output})
     io.byte("stream_width", operand->format.width, 0, 16);
+  io.page("partial_address", d.partial_address);
 }
+
+constexpr std::uint64_t page_bytes = 4096;
 
 struct Writer {
   std::array<std::uint8_t, LayerDescriptor::size>& bytes;
@@ -80,6 +83,7 @@ struct Writer {
     word(static_cast<std::uint32_t>(value));
     word(static_cast<std::uint32_t>(value >> 32));
   }
+  void page(const char*, std::uint64_t address) { word(static_cast<std::uint32_t>(address / page_bytes)); }
 };
 
 struct Reader {
@@ -113,6 +117,7 @@ struct Reader {
     value = word();
     value |= std::uint64_t{word()} << 32;
   }
+  void page(const char*, std::uint64_t& address) { address = std::uint64_t{word()} * page_bytes; }
 };
 
 void require(bool holds, const char* what) {

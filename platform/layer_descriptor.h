@@ -40,6 +40,8 @@ struct LayerDescriptor {
   /// How the array computes it: decided for each layer, so not `best`.
   TileSplit tile_split = TileSplit::filters;
   bool folded = false;
+  /// Region for sums that leave the chip while they are partial, a multiple of 4096; 0: none do.
+  std::uint64_t partial_address = 0;
 
   StreamRole weight_role() const { return dpred::weight_role(shape); }
   Shape output_shape() const {

@@ -6,13 +6,16 @@ std::string to_string(LoopOrder order) {
   return order == LoopOrder::weights_outer ? "weights outer" : "activations outer";
 }
 
-ArrayJob array_job(const Job& job, const LayerSchedule& schedule) {
-  return {job.set_begin,
-          job.set_end,
-          job.filter_begin,
-          job.filter_end,
-          schedule.units_in_rows(job.band.begin),
-          schedule.units_in_rows(job.band.end)};
+ArrayJob array_job(const Plan& plan, const Job& job, const LayerSchedule& schedule) {
+  ArrayJob part{job.set_begin, job.set_end, job.filter_begin, job.filter_end};
+  if (plan.split) {
+    part.split = SplitJob{job.band,      job.columns,    job.reduction, job.begins_sums,
+                          job.ends_sums, job.work_begin, job.work_end,  plan.work};
+  } else {
+    part.unit_begin = schedule.units_in_rows(job.band.begin);
+    part.unit_end = schedule.units_in_rows(job.band.end);
+  }
+  return part;
 }
 
 std::vector<std::int64_t> Plan::output_order() const {
@@ -27,6 +30,7 @@ Traffic& Traffic::operator+=(const Traffic& other) {
   activation_read_bytes += other.activation_read_bytes;
   weight_read_bytes += other.weight_read_bytes;
   output_write_bytes += other.output_write_bytes;
+  output_read_bytes += other.output_read_bytes;
   return *this;
 }
 
@@ -46,8 +50,10 @@ struct OperandFetches {
 
   std::uint64_t bytes(const Fill& fill) {
     std::uint64_t sum = 0;
-    for (const RowRange& range : fill.rows)
-      sum += rows.fetch(stream, range);
+    for (std::size_t i = 0; i < fill.rows.size(); ++i) {
+      sum += fill.parts.empty() ? rows.fetch(stream, fill.rows[i])
+                                : rows.fetch(stream, fill.rows[i], fill.parts[i]);
+    }
     if (fill.biases.rows() > 0) {
       sum += biases
                  .fetch(0, 4 * static_cast<std::uint64_t>(fill.biases.begin),
@@ -78,12 +84,15 @@ PlanTraffic traffic_by_job(const Plan& plan, const LayerStreams& streams, std::u
     Traffic& bytes = traffic.jobs.emplace_back();
     if (job.activations) bytes.activation_read_bytes = activations.bytes(*job.activations);
     if (job.weights) bytes.weight_read_bytes = weights.bytes(*job.weights);
+    if (job.partials_in) bytes.output_read_bytes = rounded(job.partials_in->bytes, burst);
+    if (job.partials_out) bytes.output_write_bytes = rounded(job.partials_out->bytes, burst);
     if (streams.output == nullptr) continue;
     for (const std::int64_t block : job.drained_blocks)
       finished += streams.output->plan().block_bytes[static_cast<std::size_t>(block)];
     // The writer keeps the burst that is not full yet, so the stream is written once.
-    bytes.output_write_bytes = finished / burst * burst - written;
-    written += bytes.output_write_bytes;
+    const std::uint64_t full = finished / burst * burst - written;
+    bytes.output_write_bytes += full;
+    written += full;
   }
   if (streams.output != nullptr) {
     traffic.tables.output_write_bytes = rounded(streams.output->stream_bytes(), burst) - written +

@@ -1,52 +1,12 @@
 #include "platform/plan_builder.h"
 
 #include <algorithm>
-#include <optional>
 #include <set>
-#include <tuple>
 
+#include "platform/fill_places.h"
 #include "workloads/divide_up.h"
 
 namespace dpred {
-
-namespace {
-
-/// Where fills of one operand go: turn by turn into the halves, or one behind the other if all stays.
-class Place {
- public:
-  using Key = std::tuple<std::int64_t, std::int64_t, std::int64_t>;
-  explicit Place(std::uint64_t capacity) : half_(capacity / 2) {}
-
-  std::optional<Fill> place(Fill fill, const Key& key, bool resident, std::size_t job) {
-    if (resident) {
-      if (fill.rows.empty()) return std::nullopt;
-      fill.buffer_address = used_;
-      used_ += fill.buffer_bytes;
-      most_used_ = used_;
-      return fill;
-    }
-    if (key == key_) {
-      last_job_[turn_] = static_cast<std::int64_t>(job);
-      return std::nullopt;
-    }
-    key_ = key;
-    turn_ = 1 - turn_;
-    fill.buffer_address = turn_ * half_;
-    fill.after_job = last_job_[turn_];
-    last_job_[turn_] = static_cast<std::int64_t>(job);
-    most_used_ = std::max(most_used_, fill.buffer_bytes);
-    if (fill.rows.empty()) return std::nullopt;  // a band of padding alone
-    return fill;
-  }
-  std::uint64_t most_used() const { return most_used_; }
-
- private:
-  std::uint64_t half_;
-  std::uint64_t used_ = 0, most_used_ = 0;
-  std::optional<Key> key_;
-  std::size_t turn_ = 1;
-  std::optional<std::int64_t> last_job_[2];
-};
 
 /// A block is drained by the last job that adds to it.
 void assign_drains(const PlanCuts& cuts, Plan& plan) {
@@ -77,8 +37,6 @@ void assign_drains(const PlanCuts& cuts, Plan& plan) {
   }
 }
 
-}  // namespace
-
 Plan build_plan(const PlanCuts& cuts, const Choice& choice) {
   Plan plan;
   plan.order = choice.order;
@@ -89,8 +47,8 @@ Plan build_plan(const PlanCuts& cuts, const Choice& choice) {
   plan.band_rows = choice.bands->size;
   const auto groups = choice.groups->size();
   const auto bands = choice.bands->rows.size();
-  Place activations(cuts.buffers().activation);
-  Place weights(cuts.buffers().weight);
+  FillPlaces activations(cuts.buffers().activation);
+  FillPlaces weights(cuts.buffers().weight);
   std::vector<std::vector<bool>> loaded(cuts.activations().layout().sections().size(),
                                         std::vector<bool>(bands, false));
   std::set<std::int64_t> weights_loaded;
@@ -110,18 +68,18 @@ Plan build_plan(const PlanCuts& cuts, const Choice& choice) {
     Fill input;
     const auto& rows = choice.activations_resident ? choice.bands->new_input[b] : choice.bands->input[b];
     for (std::size_t s = group.section_begin; s < group.section_end; ++s) {
+      if (cuts.input().input_on_chip) break;
       if (choice.activations_resident && loaded[s][b]) continue;
       loaded[s][b] = true;
       const std::int64_t first = cuts.activations().layout().sections()[s].first_row;
       for (const RowRange& range : rows) {
         input.rows.push_back({first + range.begin, first + range.end});
-        input.buffer_bytes +=
-            static_cast<std::uint64_t>(range.rows()) * cuts.row_bytes(cuts.activations(), s);
+        input.buffer_bytes += cuts.buffer_bytes(cuts.activations(), input.rows.back());
       }
     }
-    const std::tuple<std::int64_t, std::int64_t, std::int64_t> input_key{
-        static_cast<std::int64_t>(b), static_cast<std::int64_t>(group.section_begin),
-        static_cast<std::int64_t>(group.section_end)};
+    const FillPlaces::Key input_key{static_cast<std::int64_t>(b),
+                                    static_cast<std::int64_t>(group.section_begin),
+                                    static_cast<std::int64_t>(group.section_end)};
     job.activations = activations.place(std::move(input), input_key, choice.activations_resident, i);
     plan.activation_half_used = activations.most_used();
 
@@ -131,12 +89,12 @@ Plan build_plan(const PlanCuts& cuts, const Choice& choice) {
       filters.buffer_bytes = group.weight_bytes;
       filters.biases = cuts.biases_of(group);
     }
-    const std::tuple<std::int64_t, std::int64_t, std::int64_t> weight_key{group.weight_rows.begin,
-                                                                          group.weight_rows.end, 0};
+    const FillPlaces::Key weight_key{group.weight_rows.begin, group.weight_rows.end, 0};
     job.weights = weights.place(std::move(filters), weight_key, choice.weights_resident, i);
     plan.weight_half_used = weights.most_used();
 
     job.output_address = i % 2 * (cuts.buffers().output / 2);
+    if (i >= 2) job.output_after = static_cast<std::int64_t>(i) - 2;
     plan.output_half_used = std::max(plan.output_half_used, cuts.output_bytes(group, job.finished.rows()));
     plan.jobs.push_back(std::move(job));
   }

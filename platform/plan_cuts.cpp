@@ -1,13 +1,9 @@
 #include "platform/plan_cuts.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <set>
-#include <string>
 
 #include "workloads/divide_up.h"
-#include "workloads/error.h"
 
 namespace dpred {
 
@@ -29,12 +25,31 @@ PlanCuts::PlanCuts(const PlannerInput& input, const BufferSizes& buffers)
   make_bands();
 }
 
-std::uint64_t PlanCuts::row_bytes(const StreamDirectory& stream, std::size_t section) const {
-  return static_cast<std::uint64_t>(stream.layout().sections()[section].row_values * code_bytes_);
+std::uint64_t PlanCuts::buffer_bytes(const StreamDirectory& stream, RowRange rows) const {
+  if (buffers_.store == BufferStore::expanded)
+    return static_cast<std::uint64_t>(rows.rows() * stream.layout().row_values(rows.begin) * code_bytes_);
+  std::uint64_t bytes = 0;
+  for (const ByteRange& range : stream.bytes_of(rows))
+    bytes += range.end - range.begin;
+  return bytes;
+}
+
+std::uint64_t PlanCuts::buffer_bytes(const StreamDirectory& stream, RowRange rows,
+                                     const RowPart& part) const {
+  if (buffers_.store == BufferStore::expanded)
+    return static_cast<std::uint64_t>(rows.rows() * part.values() * code_bytes_);
+  std::uint64_t bytes = 0;
+  visit_runs(stream.pieces_of(rows, part),
+             [&](std::size_t, std::size_t, std::uint64_t begin, std::uint64_t end) { bytes += end - begin; });
+  return bytes;
 }
 
 std::uint64_t PlanCuts::tensor_bytes(const StreamDirectory& stream) const {
-  return static_cast<std::uint64_t>(stream.layout().values() * code_bytes_);
+  if (buffers_.store == BufferStore::expanded)
+    return static_cast<std::uint64_t>(stream.layout().values() * code_bytes_);
+  // Rows that are filled apart may both take the byte that they share, or the block.
+  if (stream.plan().whole_blocks()) return std::uint64_t{1} << 62;
+  return stream.stream_bytes() + static_cast<std::uint64_t>(stream.layout().rows());
 }
 
 std::int64_t PlanCuts::results_per_position(const FilterGroup& group) const {
@@ -66,20 +81,57 @@ FilterGroup PlanCuts::group_of(std::int64_t set_begin, std::int64_t set_end) con
     channel_begin = channel_begin / in_.lanes * in_.lanes;
     channel_end = std::min(divide_up(channel_end, in_.lanes) * in_.lanes, in_.shape.C);
   }
-  const std::int64_t slice = activations_.layout().options().slice_channels;
-  group.section_begin = static_cast<std::size_t>(channel_begin / slice);
-  group.section_end = static_cast<std::size_t>(divide_up(channel_end, slice));
+  set_channels(group, channel_begin, channel_end);
   set_weights(group);
   return group;
+}
+
+FilterGroup PlanCuts::part_of_set(std::int64_t set, std::int64_t filter_begin,
+                                  std::int64_t filter_end) const {
+  const FilterSet& whole = in_.schedule->sets()[static_cast<std::size_t>(set)];
+  FilterGroup part;
+  part.set_begin = set;
+  part.set_end = set + 1;
+  part.filter_begin = filter_begin;
+  part.filter_end = filter_end;
+  part.filters = divide_up(filter_end - filter_begin, whole.filter_step);
+  if (in_.shape.depthwise()) {
+    set_channels(part, filter_begin / whole.filter_step, (filter_end - 1) / whole.filter_step + 1);
+  } else {
+    set_channels(part, whole.channel_begin, whole.channel_end);
+  }
+  set_weights(part);
+  return part;
+}
+
+void PlanCuts::set_channels(FilterGroup& group, std::int64_t channel_begin, std::int64_t channel_end) const {
+  const std::int64_t slice = activations_.layout().options().slice_channels;
+  group.channel_begin = channel_begin;
+  group.channel_end = channel_end;
+  group.section_begin = static_cast<std::size_t>(channel_begin / slice);
+  group.section_end = static_cast<std::size_t>(divide_up(channel_end, slice));
 }
 
 void PlanCuts::set_weights(FilterGroup& group) const {
   group.weight_rows = in_.shape.depthwise() ? RowRange{0, weights_.layout().rows()}
                                             : RowRange{group.filter_begin, group.filter_end};
-  group.weight_bytes = static_cast<std::uint64_t>(group.weight_rows.rows()) * row_bytes(weights_, 0);
+  group.weight_bytes = buffer_bytes(weights_, group.weight_rows);
 }
 
-/// Ways to group the filter sets: 1, 2, 4, … sets at a time, and all; sets that are too large are split.
+std::vector<FilterGroup> PlanCuts::grouping(std::int64_t size) const {
+  const auto sets = static_cast<std::int64_t>(in_.schedule->sets().size());
+  std::vector<FilterGroup> groups;
+  for (std::int64_t set = 0; set < sets; set += size)
+    groups.push_back(group_of(set, std::min(set + size, sets)));
+  // The results of several sets lie in the output buffer as those of consecutive filters. Passes of a
+  // depthwise layer with a channel multiplier are consecutive only all together.
+  const bool consecutive = std::all_of(groups.begin(), groups.end(), [](const FilterGroup& group) {
+    return group.set_end - group.set_begin == 1 || group.filters == group.filter_end - group.filter_begin;
+  });
+  if (!consecutive) groups.clear();
+  return groups;
+}
+
 void PlanCuts::make_groups() {
   const auto sets = static_cast<std::int64_t>(in_.schedule->sets().size());
   std::vector<std::int64_t> sizes;
@@ -87,48 +139,36 @@ void PlanCuts::make_groups() {
     sizes.push_back(size);
   sizes.push_back(sets);
   for (const std::int64_t size : sizes) {
-    std::vector<FilterGroup> groups;
-    for (std::int64_t set = 0; set < sets; set += size)
-      groups.push_back(group_of(set, std::min(set + size, sets)));
-    // The results of several sets lie in the output buffer as those of consecutive filters. Passes of a
-    // depthwise layer with a channel multiplier are consecutive only all together.
-    const bool consecutive = std::all_of(groups.begin(), groups.end(), [](const FilterGroup& group) {
-      return group.set_end - group.set_begin == 1 || group.filters == group.filter_end - group.filter_begin;
-    });
-    if (consecutive) groupings_.push_back(std::move(groups));
+    std::vector<FilterGroup> groups = grouping(size);
+    if (!groups.empty()) groupings_.push_back(std::move(groups));
   }
-  const std::int64_t most = most_filters();
-  if (in_.shape.depthwise() || most < 1) return;
-  std::vector<FilterGroup> parts;
-  bool split = false;
-  for (const FilterGroup& whole : groupings_.front()) {
-    // Parts of about equal size, so that each is fetched while another computes.
-    const std::int64_t count = divide_up(whole.filters, most);
-    const std::int64_t size = divide_up(whole.filters, count);
-    for (std::int64_t k = whole.filter_begin; k < whole.filter_end; k += size) {
-      FilterGroup part = whole;
-      part.filter_begin = k;
-      part.filter_end = std::min(k + size, whole.filter_end);
-      part.filters = part.filter_end - part.filter_begin;
-      set_weights(part);
-      split = split || part.filters != whole.filters;
-      parts.push_back(part);
-    }
-  }
-  if (split) groupings_.push_back(std::move(parts));
+  if (in_.shape.depthwise()) return;
+  std::vector<FilterGroup> parts = parts_that_fit();
+  if (parts.size() > groupings_.front().size()) groupings_.push_back(std::move(parts));
 }
 
-/// Filters of which half the weight buffer holds the weights and half the output buffer the results of the
-/// smallest band.
-std::int64_t PlanCuts::most_filters() const {
-  auto most = static_cast<std::int64_t>(buffers_.weight / 2 / row_bytes(weights_, 0));
-  if (in_.output_channels == in_.shape.K) {
-    const Bands smallest = bands_of(1);
-    const auto position =
-        static_cast<std::uint64_t>(smallest.most_finished * in_.shape.OW * in_.output_bytes_per_value);
-    if (position > 0) most = std::min(most, static_cast<std::int64_t>(buffers_.output / 2 / position));
+/// Each set in the fewest parts of about equal size, so that each is fetched while another computes, of which
+/// half the weight buffer holds the weights and half the output buffer the results of the smallest band.
+std::vector<FilterGroup> PlanCuts::parts_that_fit() const {
+  const std::int64_t most_finished = bands_of(1).most_finished;
+  const auto fits = [&](const FilterGroup& part) {
+    return part.weight_bytes <= buffers_.weight / 2 &&
+           output_bytes(part, most_finished) <= buffers_.output / 2;
+  };
+  std::vector<FilterGroup> parts;
+  for (const FilterGroup& whole : groupings_.front()) {
+    std::vector<FilterGroup> of_set;
+    for (std::int64_t count = 1; count <= whole.filters; ++count) {
+      const std::int64_t size = divide_up(whole.filters, count);
+      if (count > 1 && size == divide_up(whole.filters, count - 1)) continue;
+      of_set.clear();
+      for (std::int64_t k = whole.filter_begin; k < whole.filter_end; k += size)
+        of_set.push_back(part_of_set(whole.set_begin, k, std::min(k + size, whole.filter_end)));
+      if (std::all_of(of_set.begin(), of_set.end(), fits)) break;
+    }
+    parts.insert(parts.end(), of_set.begin(), of_set.end());
   }
-  return most;
+  return parts;
 }
 
 /// Sizes of bands worth pricing: about 1 to 16 bands, and those aligned to the input's blocks; and the
@@ -151,9 +191,13 @@ void PlanCuts::make_bands() {
 
 /// Output rows whose input rows, of so many slices, fill half the activation buffer.
 std::int64_t PlanCuts::largest_band(std::size_t sections) const {
-  std::uint64_t row = 0;
+  std::uint64_t row = 0;  // on average
   for (std::size_t s = 0; s < sections; ++s)
-    row += row_bytes(activations_, s);
+    row += static_cast<std::uint64_t>(activations_.layout().sections()[s].row_values * code_bytes_);
+  if (buffers_.store == BufferStore::compressed) {
+    const auto all = static_cast<std::uint64_t>(activations_.layout().values() * code_bytes_);
+    row = std::max<std::uint64_t>(row * activations_.stream_bytes() / all, 1);
+  }
   const auto input_rows = static_cast<std::int64_t>(buffers_.activation / 2 / row);
   const std::int64_t band = (input_rows - in_.schedule->window_rows()) / in_.shape.stride[0] + 1;
   return std::clamp<std::int64_t>(band, 1, output_rows_);
@@ -163,6 +207,7 @@ Bands PlanCuts::bands_of(std::int64_t size) const {
   const LayerShape& l = in_.shape;
   Bands bands;
   bands.size = size;
+  bands.input_bytes.resize(activations_.layout().sections().size());
   std::int64_t seen = 0;  // input rows before this were needed already
   for (std::int64_t begin = 0; begin < output_rows_; begin += size) {
     const RowRange rows{begin, std::min(begin + size, output_rows_)};
@@ -196,28 +241,30 @@ Bands PlanCuts::bands_of(std::int64_t size) const {
     bands.most_finished = std::max(bands.most_finished, finished.rows());
     bands.rows.push_back(rows);
     bands.finished.push_back(finished);
+    for (std::size_t s = 0; s < bands.input_bytes.size(); ++s) {
+      const std::int64_t first = activations_.layout().sections()[s].first_row;
+      std::uint64_t bytes = 0;
+      for (const RowRange& range : needed)
+        bytes += buffer_bytes(activations_, {first + range.begin, first + range.end});
+      bands.input_bytes[s].push_back(bytes);
+    }
     bands.input.push_back(std::move(needed));
     bands.new_input.push_back(std::move(fresh));
   }
   return bands;
 }
 
-std::uint64_t PlanCuts::input_bytes(const std::vector<RowRange>& rows, std::size_t section_begin,
-                                    std::size_t section_end) const {
-  std::uint64_t bytes = 0;
-  for (const RowRange& range : rows) {
-    for (std::size_t s = section_begin; s < section_end; ++s) {
-      bytes += static_cast<std::uint64_t>(range.rows()) * row_bytes(activations_, s);
-    }
-  }
-  return bytes;
-}
-
 std::uint64_t PlanCuts::most_input_bytes(const Choice& choice) const {
   std::uint64_t most = 0;
+  const FilterGroup* last = nullptr;
   for (const FilterGroup& group : *choice.groups) {
-    for (const auto& rows : choice.bands->input) {
-      most = std::max(most, input_bytes(rows, group.section_begin, group.section_end));
+    if (last != nullptr && same_activations(group, *last)) continue;
+    last = &group;
+    for (std::size_t band = 0; band < choice.bands->rows.size(); ++band) {
+      std::uint64_t bytes = 0;
+      for (std::size_t s = group.section_begin; s < group.section_end; ++s)
+        bytes += choice.bands->input_bytes[s][band];
+      most = std::max(most, bytes);
     }
   }
   return most;
@@ -231,6 +278,7 @@ bool PlanCuts::fits(const Choice& choice) const {
     if (!choice.weights_resident && group.weight_bytes > buffers_.weight / 2) return false;
   }
   if (choice.weights_resident && tensor_bytes(weights_) > buffers_.weight) return false;
+  if (in_.input_on_chip) return choice.activations_resident;
   if (choice.activations_resident) return tensor_bytes(activations_) <= buffers_.activation;
   return most_input_bytes(choice) <= buffers_.activation / 2;
 }
@@ -238,40 +286,6 @@ bool PlanCuts::fits(const Choice& choice) const {
 RowRange PlanCuts::biases_of(const FilterGroup& group) const {
   if (!in_.has_bias) return {};
   return in_.shape.depthwise() ? RowRange{0, in_.shape.K} : RowRange{group.filter_begin, group.filter_end};
-}
-
-void PlanCuts::refuse() const {
-  const auto need = [&](const char* key, std::uint64_t has, std::uint64_t needs,
-                        const std::string& for_what) {
-    if (needs > has) {
-      throw InputError(fmt::format("layer '{}': {} = {} is too small: {} bytes are needed for {}",
-                                   printable(in_.name), key, has, needs, for_what));
-    }
-  };
-  const Bands smallest = bands_of(1);
-  Choice choice;
-  choice.groups = &groupings_.front();
-  choice.bands = &smallest;
-  // A tensor that is no larger than the two halves of its smallest job stays whole.
-  const bool depthwise = in_.shape.depthwise();
-  const std::uint64_t all_weights = tensor_bytes(weights_);
-  const std::uint64_t weights = depthwise ? all_weights : std::min(all_weights, 2 * row_bytes(weights_, 0));
-  const std::uint64_t all_inputs = tensor_bytes(activations_);
-  const std::uint64_t inputs = std::min(all_inputs, 2 * most_input_bytes(choice));
-  std::uint64_t results = 0;
-  for (const FilterGroup& group : groupings_.front()) {
-    const bool whole = depthwise || in_.output_channels != in_.shape.K;
-    const std::uint64_t position = output_bytes(group, smallest.most_finished);
-    results = std::max(results, whole ? position : position / static_cast<std::uint64_t>(group.filters));
-  }
-  need("buffer.weight_bytes", buffers_.weight, weights,
-       depthwise                ? "the depthwise weights"
-       : weights == all_weights ? "all weights"
-                                : "two times the weights of the smallest job");
-  need("buffer.activation_bytes", buffers_.activation, inputs,
-       inputs == all_inputs ? "the whole input" : "two times the input rows of one output row");
-  need("buffer.output_bytes", buffers_.output, 2 * results, "two times the results of the smallest job");
-  throw InputError(fmt::format("layer '{}' has no plan that fits the buffers", printable(in_.name)));
 }
 
 }  // namespace dpred

@@ -16,8 +16,10 @@ constexpr std::int64_t most_bands = 16;
 PlanPrice PlanPricer::price_of(const Choice& choice) {
   const std::vector<FilterGroup>& groups = *choice.groups;
   std::uint64_t first_fills = weight_pass(groups, 1);
-  for (std::size_t s = groups.front().section_begin; s < groups.front().section_end; ++s)
-    first_fills += fetches_of(choice)[s].front().bytes;
+  if (!cuts_.input().input_on_chip) {
+    for (std::size_t s = groups.front().section_begin; s < groups.front().section_end; ++s)
+      first_fills += fetches_of(choice)[s].front().bytes;
+  }
   const std::uint64_t exposed =
       first_fills + cuts_.output_bytes(groups.back(), choice.bands->finished.back().rows());
   const bool short_bands = choice.bands->size < divide_up(cuts_.output_rows(), most_bands);
@@ -88,7 +90,45 @@ class PlanPricer::ActivationPricer {
   std::vector<std::optional<std::uint64_t>> kept_;
 };
 
+std::uint64_t PlanPricer::activation_floor() {
+  if (!activation_floor_) {
+    activation_floor_ = 0;
+    FetchCursor cursor(burst_);
+    for (const StreamSection& section : cuts_.activations().layout().sections()) {
+      RowRange adjoining;  // in one go: blocks that are only fetched whole are fetched once
+      const auto fetch = [&] {
+        if (adjoining.rows() == 0) return;
+        *activation_floor_ += cursor.fetch(cuts_.activations(), RowRange{section.first_row + adjoining.begin,
+                                                                         section.first_row + adjoining.end});
+      };
+      for (const std::vector<RowRange>& of_band : cuts_.bands().front().new_input) {
+        for (const RowRange& rows : of_band) {
+          if (rows.begin != adjoining.end) {
+            fetch();
+            adjoining.begin = rows.begin;
+          }
+          adjoining.end = rows.end;
+        }
+      }
+      fetch();
+    }
+    if (cuts_.input().input_on_chip) activation_floor_ = 0;
+  }
+  return *activation_floor_;
+}
+
+std::uint64_t PlanPricer::weight_floor() {
+  if (!weight_floor_) {
+    FetchCursor rows(burst_);
+    weight_floor_ = rows.fetch(cuts_.weights(), RowRange{0, cuts_.weights().layout().rows()});
+    if (cuts_.input().has_bias)
+      *weight_floor_ += round_to_bursts(0, 4 * static_cast<std::uint64_t>(cuts_.input().shape.K), burst_).end;
+  }
+  return *weight_floor_;
+}
+
 std::uint64_t PlanPricer::activation_traffic(const Choice& choice) {
+  if (cuts_.input().input_on_chip) return 0;
   const std::vector<FilterGroup>& groups = *choice.groups;
   const std::size_t bands = choice.bands->rows.size();
   const auto& fetches = fetches_of(choice);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <tuple>
 #include <utility>
 #include <vector>
@@ -24,6 +25,10 @@ class PlanPricer {
 
   PlanPrice price_of(const Choice& choice);
 
+  /// What fetching each row that is needed once moves: no plan of whole rows moves less.
+  std::uint64_t activation_floor();
+  std::uint64_t weight_floor();
+
  private:
   /// A band's rows of a slice: what fetching them moves if no burst is kept, and where that begins and ends.
   struct BandFetch {
@@ -38,6 +43,7 @@ class PlanPricer {
 
   const PlanCuts& cuts_;
   std::uint64_t burst_;
+  std::optional<std::uint64_t> activation_floor_, weight_floor_;
   /// By size of bands and residency.
   std::map<std::pair<std::int64_t, bool>, std::vector<std::vector<BandFetch>>> fetches_;
 };

@@ -14,9 +14,11 @@ struct BufferSizes {
   std::uint64_t activation = 262144;
   std::uint64_t weight = 262144;
   std::uint64_t output = 65536;
+  BufferStore store = BufferStore::expanded;  ///< of activations and weights
 
   friend bool operator==(const BufferSizes& a, const BufferSizes& b) {
-    return a.activation == b.activation && a.weight == b.weight && a.output == b.output;
+    return a.activation == b.activation && a.weight == b.weight && a.output == b.output &&
+           a.store == b.store;
   }
 };
 
@@ -30,6 +32,8 @@ struct PlannerInput {
   std::int64_t output_bytes_per_value = 1;
   std::int64_t output_channels = 0;
   std::int64_t lanes = 16;  ///< channels of a brick
+  /// The input is in its buffer already, outside of what BufferSizes offers: it is not filled.
+  bool input_on_chip = false;
 };
 
 /// The plan with the least traffic. Ties: at most 16 bands, the least that cannot overlap (first fills and

@@ -234,14 +234,15 @@ void Preparation::prepare(const Layer& layer, const LayerTensors& tensors, const
   planner.output_bytes_per_value = network().bits / 8;
   planner.lanes = point_.geometry.lanes;
   prepared.plan = make_plan(planner, point_.buffers, point_.burst_bytes);
+  if (prepared.plan.partial_bytes > 0) descriptor.partial_address = allocate(prepared.plan.partial_bytes);
 
   if (output != nullptr) {
     // Coded blocks lie in the order in which the plan finishes them.
     const std::vector<std::int64_t> order =
         output->stream->coded.has_table() ? prepared.plan.output_order() : std::vector<std::int64_t>{};
     retired_.push_back(output->directory);
-    output->directory =
-        std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded, order);
+    output->directory = std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded,
+                                                          order, output->stream->groups);
     prepared.streams.output = planner.streams.output = output->directory.get();
   }
   prepared.traffic = traffic_of(prepared.plan, prepared.streams, point_.burst_bytes);

@@ -84,6 +84,8 @@ nlohmann::ordered_json totals_json(const RunResult& result, const DesignPoint& p
   totals["raw_activation_read_bytes"] = raw.activation_read_bytes;
   totals["raw_weight_read_bytes"] = raw.weight_read_bytes;
   totals["raw_output_write_bytes"] = raw.output_write_bytes;
+  totals["output_read_bytes"] = traffic.output_read_bytes;
+  totals["raw_output_read_bytes"] = raw.output_read_bytes;
   totals["control_read_bytes"] = result.control_read_bytes;
   totals["traffic_ratio"] = ratio(traffic.total(), raw.total());
   totals["time_us"] = rates.time_us;
@@ -258,6 +260,7 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
   csv += ",activation_conflict_cycles,weight_conflict_cycles,output_conflict_cycles";
   for (const EnergyField& field : energy_fields)
     csv += "," + energy_column(field);
+  csv += ",output_read_bytes,raw_output_read_bytes";
   csv += "\r\n";
   for (const LayerResult& layer : result.layers) {
     const Traffic& bytes = layer.traffic;
@@ -277,6 +280,7 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
                        layer.buffers.weight.conflict_cycles, layer.buffers.output.conflict_cycles);
     for (const EnergyField& field : energy_fields)
       csv += fmt::format(",{:.1f}", field.of(layer.energy));
+    csv += fmt::format(",{},{}", bytes.output_read_bytes, raw.output_read_bytes);
     csv += "\r\n";
   }
   return csv;

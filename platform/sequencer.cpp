@@ -78,6 +78,7 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   streams.weight = stream(layer.weight, model_->streams.weight);
   streams.output = stream(layer.output, layer.output_channels > 0 ? model_->streams.output : nullptr);
   streams.bias_address = layer.bias_address;
+  streams.partial_address = layer.partial_address;
   streams.elided = what_if_.elided;
   streams.ideal_memory = what_if_.ideal_memory;
   streams.ideal_codec = what_if_.ideal_codec;
@@ -97,7 +98,8 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   values.checked = model_->checked;
   values.elided = what_if_.elided;
   values.weight_bricks = model_->weight_bricks;
-  if (what_if_.elided) values.activation_bricks = model_->activation_bricks;
+  // Shares of a split layer's cycles are known once all of its widths are.
+  if (what_if_.elided || model_->plan->split) values.activation_bricks = model_->activation_bricks;
   array->begin_layer(values);
 }
 
@@ -112,7 +114,8 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
   ledger_ = Ledger{};
   buffers_use_ = BuffersUse{};
   states_.assign(model.plan->jobs.size(), JobState{});
-  filled_ = computed_ = drained_ = 0;
+  filled_ = computed_ = drained_ = awaited_ = 0;
+  awaiting_ = false;
   output_done_ = sc_core::SC_ZERO_TIME;
   failure_ = nullptr;
   begin_layer(layer_);
@@ -148,20 +151,24 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const Job& job = jobs[j];
     wait_until(filled_, j + 1);
-    if (j >= 2) wait_until(drained_, j - 1);  // its half of the output buffer
     std::uint64_t begin = charge_wait(await_operands(j), end, j == 0, ledger_);
     if (j == 0) begin += first_step_latency();
     const LayerSchedule& schedule = array->schedule();
-    const ArrayJob part = array_job(job, schedule);
+    const ArrayJob part = array_job(*model_->plan, job, schedule);
+    if (job.partials_in) array->take_partials(part, job.output_address);
     std::uint64_t cycles = array->compute(part);
     if (what_if_.ideal_compute) cycles = 0;
     ledger_.charge(CycleCause::compute, cycles);
     end = begin + cycles + charge_conflicts(j, array->buffer_use(part));
     const sc_core::sc_time now = sc_core::sc_time_stamp();
     if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
-    const JobResults results = results_of(j);
-    array->write_results(results.rows, results.channel_begin, results.channel_end, results.channel_step,
-                         results.buffer_address);
+    if (job.partials_out) {
+      array->write_partials(part, job.output_address);
+    } else {
+      const JobResults results = results_of(j);
+      array->write_results(results.rows, results.channel_begin, results.channel_end, results.channel_step,
+                           results.buffer_address, results.columns);
+    }
     advance(computed_, j + 1);
   }
   return end;
@@ -190,14 +197,39 @@ JobReadiness Sequencer::await_operands(std::size_t job) {
   if (state.activations) {
     const FetchTimes times = state.activations();
     operands.activation = readiness(times.at_engine, times.in_buffer);
-    array->take_activations({planned.activations->rows, planned.activations->buffer_address});
+    array->take_activations(
+        {planned.activations->rows, planned.activations->buffer_address, planned.activations->parts});
   }
-  if (state.weights) array->take_weights({planned.weights->rows, planned.weights->buffer_address});
-  if (job >= 2 && states_[job - 2].drain) {
-    const DrainTimes drain = states_[job - 2].drain();
-    operands.output = readiness(drain.encoded, drain.written);
+  if (state.weights) {
+    array->take_weights({planned.weights->rows, planned.weights->buffer_address, planned.weights->parts});
+  }
+  if (planned.output_after) {
+    const auto drain = await_drain(static_cast<std::size_t>(*planned.output_after));
+    if (drain) operands.output = readiness(drain->encoded, drain->written);
+  }
+  if (state.partials) {
+    operands.output.ready = std::max(operands.output.ready, clock_.cycle_at(state.partials()));
   }
   return operands;
+}
+
+/// When a job's results were in memory, or will be: nothing if it had none. Drains complete in their order;
+/// both the array's process and that of the fills may wait for one.
+std::optional<DrainTimes> Sequencer::await_drain(std::size_t job) {
+  wait_until(drained_, job + 1);
+  while (awaited_ <= job) {
+    if (failure_) std::rethrow_exception(failure_);
+    if (awaiting_) {
+      wait(progress_);
+      continue;
+    }
+    awaiting_ = true;
+    JobState& next = states_[awaited_];
+    if (next.drain) next.drained = next.drain();
+    awaiting_ = false;
+    advance(awaited_, awaited_ + 1);
+  }
+  return states_[job].drained;
 }
 
 /// Words of the buffer that a fill writes; 0 where its banks are not limited.
@@ -270,6 +302,7 @@ JobResults Sequencer::results_of(std::size_t index) const {
   const Job& job = model_->plan->jobs[index];
   JobResults results;
   results.rows = job.finished;
+  results.columns = job.columns;
   results.buffer_address = job.output_address;
   if (layer_.output_channels == layer_.shape.K) {
     results.channel_begin = job.filter_begin;
@@ -332,22 +365,40 @@ void Sequencer::fill_layer() {
       if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
         state.biases = engine->fetch_biases(fill.biases);
       }
-      state.weights = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address);
+      state.weights = engine->fetch(dpred::Operand::weight, fill.rows, fill.buffer_address, fill.parts);
     }
     if (jobs[j].activations) {
       const Fill& fill = *jobs[j].activations;
       place_is_free(fill);
-      state.activations = engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address);
+      state.activations =
+          engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address, fill.parts);
     }
+    if (jobs[j].partials_in) fetch_partials(j);
     advance(filled_, j + 1);
   }
+}
+
+/// Once the job before has written them, and their place in the output buffer is free.
+void Sequencer::fetch_partials(std::size_t job) {
+  const Job& planned = model_->plan->jobs[job];
+  for (const std::optional<std::int64_t>& before : {planned.output_after, planned.partials_after}) {
+    if (!before) continue;
+    const auto drain = await_drain(static_cast<std::size_t>(*before));
+    const sc_core::sc_time now = sc_core::sc_time_stamp();
+    if (drain && drain->written > now) wait(drain->written - now);
+  }
+  states_[job].partials =
+      engine->fetch_partials(planned.partials_in->offset, planned.partials_in->bytes, planned.output_address);
 }
 
 void Sequencer::drain_layer() {
   const std::vector<Job>& jobs = model_->plan->jobs;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     wait_until(computed_, j + 1);
-    states_[j].drain = engine->drain(results_of(j), jobs[j].drained_blocks);
+    const auto& partials = jobs[j].partials_out;
+    states_[j].drain = partials
+                           ? engine->drain_partials(partials->offset, partials->bytes, jobs[j].output_address)
+                           : engine->drain(results_of(j), jobs[j].drained_blocks);
     advance(drained_, j + 1);
   }
   const auto output = engine->finish_output();

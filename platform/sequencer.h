@@ -64,7 +64,9 @@ class Sequencer : public sc_core::sc_module {
   struct JobState {
     Pending<FetchedBiases> biases;
     Pending<FetchTimes> weights, activations;
+    Pending<sc_core::sc_time> partials;
     Pending<DrainTimes> drain;
+    std::optional<DrainTimes> drained;  ///< once `drain` has completed
   };
 
   void fill_process();
@@ -80,6 +82,8 @@ class Sequencer : public sc_core::sc_module {
   void wait_until(const std::size_t& progress, std::size_t jobs);
   void advance(std::size_t& progress, std::size_t jobs);
   JobReadiness await_operands(std::size_t job);
+  std::optional<DrainTimes> await_drain(std::size_t job);
+  void fetch_partials(std::size_t job);
   std::uint64_t charge_conflicts(std::size_t job, const JobBufferUse& use);
   std::uint64_t fill_words(const std::optional<Fill>& fill, const BufferBanks& banks) const;
   std::uint64_t result_words(std::size_t job) const;
@@ -96,6 +100,8 @@ class Sequencer : public sc_core::sc_module {
   sc_core::sc_time output_done_;
   // Jobs whose fills are issued, whose last step is over, whose results are drained.
   std::size_t filled_ = 0, computed_ = 0, drained_ = 0;
+  std::size_t awaited_ = 0;     ///< jobs whose drains have completed
+  bool awaiting_ = false;       ///< a process waits for the next of them
   int running_ = 0;             ///< of the fill and the drain process
   std::exception_ptr failure_;  ///< what ended the layer in one of the processes
   sc_core::sc_event start_, progress_;

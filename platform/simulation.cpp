@@ -120,6 +120,7 @@ class Testbed : public sc_core::sc_module {
       row.traffic.activation_read_bytes = after.activation_read_bytes - before.activation_read_bytes;
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
       row.traffic.output_write_bytes = after.output_write_bytes - before.output_write_bytes;
+      row.traffic.output_read_bytes = after.output_read_bytes - before.output_read_bytes;
       row.raw_traffic = layer.raw_traffic;
       row.buffers = accelerator_.buffers_use();
       row.binds = row.binds_next = row.ledger.binds();
@@ -258,9 +259,27 @@ void check(const SimulationOptions& options, const Network& network, const Desig
     throw InputError("a check needs values to compute with, and sim.data = elided copies none: use carried");
 }
 
+namespace {
+
+void refuse_banks_of_split_layers(const Preparation& preparation) {
+  const BufferOrganisation& banks = preparation.point().banks;
+  if (!banks.activation.limited() && !banks.weight.limited() && !banks.output.limited()) return;
+  for (const PreparedLayer& layer : preparation.layers()) {
+    if (!layer.plan.split) continue;
+    throw InputError(
+        "layer '" + printable(layer.layer->name) +
+        "' is split over parts of its rows, for which there is no model of a number of banks: "
+        "leave buffer.activation_banks, buffer.weight_banks and buffer.output_banks at 0, or take "
+        "larger buffers");
+  }
+}
+
+}  // namespace
+
 RunResult simulate(const Preparation& preparation, const Progress& progress,
                    const SimulationOptions& options) {
   check(options, preparation.network(), preparation.point());
+  refuse_banks_of_split_layers(preparation);
   Testbed testbed("testbed", preparation, progress, options);
   sc_core::sc_start();
   if (testbed.failure) std::rethrow_exception(testbed.failure);

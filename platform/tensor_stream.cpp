@@ -34,7 +34,10 @@ TensorStream::TensorStream(std::shared_ptr<const UncodedStream> stream, const Co
       layout(uncoded->layout()),
       coded(uncoded->plan_with(codec, options)),
       raw(uncoded->plan()),
-      coded_directory(layout, coded),
+      groups(coded.has_table() && codec.plans_from_widths()
+                 ? GroupSizes{&codec, &uncoded->widths(codec.sign_form(options))}
+                 : GroupSizes{}),
+      coded_directory(layout, coded, {}, groups),
       raw_directory(uncoded->directory()) {}
 
 }  // namespace dpred

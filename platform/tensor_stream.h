@@ -47,6 +47,7 @@ struct TensorStream {
   const StreamLayout& layout;
   StreamPlan coded;
   const StreamPlan& raw;  ///< uncompressed: for the raw_* columns
+  GroupSizes groups;      ///< of the coded stream
   /// Blocks in block order.
   StreamDirectory coded_directory;
   const StreamDirectory& raw_directory;

@@ -24,6 +24,7 @@ void visit_numbers(RunResult& result, Visit&& visit) {
     visit(layer.traffic.activation_read_bytes);
     visit(layer.traffic.weight_read_bytes);
     visit(layer.traffic.output_write_bytes);
+    visit(layer.traffic.output_read_bytes);
     for (std::size_t cause = 0; cause < cycle_causes; ++cause) {
       std::uint64_t cycles = layer.ledger.of(static_cast<CycleCause>(cause));
       const std::uint64_t before = cycles;

@@ -90,14 +90,7 @@ ArrayArithmetic::ArrayArithmetic(Multiplication multiplication, std::int64_t lan
 
 void ArrayArithmetic::compute(RowRange rows, const FilterSet& set, std::int64_t filter_begin,
                               std::int64_t filter_end, Accumulators& accumulators) {
-  filters_.clear();
-  for (const std::int64_t k : set.filters()) {
-    if (k >= filter_begin && k < filter_end) filters_.push_back(k);
-  }
-  if (filters_.empty() || rows.rows() == 0) return;
-  load_filters(set);
-  sums_.resize(filters_.size());
-  states_.resize(filters_.size());
+  if (rows.rows() == 0 || !choose_filters(set, filter_begin, filter_end)) return;
   const std::int64_t first = filters_.front();
   const std::int64_t step = set.filter_step;
   for (std::int64_t row = rows.begin; row < rows.end; ++row) {
@@ -113,6 +106,61 @@ void ArrayArithmetic::compute(RowRange rows, const FilterSet& set, std::int64_t 
       }
     }
   }
+}
+
+void ArrayArithmetic::add(RowRange rows, RowRange columns, const std::vector<PatchRange>& products,
+                          const FilterSet& set, std::int64_t filter_begin, std::int64_t filter_end,
+                          Accumulators& accumulators) {
+  if (!choose_filters(set, filter_begin, filter_end)) return;
+  const std::int64_t first = filters_.front();
+  for (std::int64_t row = rows.begin; row < rows.end; ++row) {
+    for (std::int64_t ox = columns.begin; ox < columns.end; ++ox) {
+      std::fill(states_.begin(), states_.end(), std::uint8_t{Accumulators::computed});
+      gather(row, ox);
+      leave(products);
+      multiply();
+      const std::int64_t window = row * layer_.shape.OW + ox;
+      for (std::size_t f = 0; f < filters_.size(); ++f) {
+        const std::size_t at =
+            accumulators.at(window, first + static_cast<std::int64_t>(f) * set.filter_step);
+        std::int64_t sum = accumulators.sums[at];
+        add_step(sums_[f], sum, states_[f]);
+        accumulators.sums[at] = static_cast<std::int32_t>(sum);
+        accumulators.states[at] |= states_[f];
+      }
+    }
+  }
+}
+
+/// Whether there are filters to compute.
+bool ArrayArithmetic::choose_filters(const FilterSet& set, std::int64_t filter_begin,
+                                     std::int64_t filter_end) {
+  filters_.clear();
+  for (const std::int64_t k : set.filters()) {
+    if (k >= filter_begin && k < filter_end) filters_.push_back(k);
+  }
+  if (filters_.empty()) return false;
+  load_filters(set);
+  sums_.resize(filters_.size());
+  states_.resize(filters_.size());
+  return true;
+}
+
+/// Makes zeros of a window's values but those of the products.
+void ArrayArithmetic::leave(const std::vector<PatchRange>& products) {
+  std::int64_t end = 0;
+  const auto clear = [&](std::int64_t begin, std::int64_t past) {
+    if (layer_.shape.depthwise()) {
+      std::fill(positions_.begin() + begin, positions_.begin() + past, -1);
+    } else {
+      std::fill(patch_.begin() + begin, patch_.begin() + past, 0);
+    }
+  };
+  for (const PatchRange& range : products) {
+    clear(end, range.begin);
+    end = range.end;
+  }
+  clear(end, taps_ * channels_);
 }
 
 void ArrayArithmetic::load_filters(const FilterSet& set) {

@@ -22,6 +22,11 @@ enum class Multiplication : std::uint8_t {
 
 Multiplication multiplication_of(const ComputeDesign& design);
 
+/// Products [begin, end) of a window, in the order of taps r * S + s, then channels of the conv group.
+struct PatchRange {
+  std::int64_t begin = 0, end = 0;
+};
+
 /// The arithmetic of one layer: keeps the centred values that have arrived and computes accumulators from
 /// them. A step's lanes are summed up in full; its sum is added to a 32-bit accumulator, and one that leaves
 /// 32 bits is marked. Serial operands are taken in two's complement, the top bit negative in a signed tensor,
@@ -50,6 +55,10 @@ class ArrayArithmetic {
   /// filter_end). `accumulators` is of this layer.
   void compute(RowRange rows, const FilterSet& set, std::int64_t filter_begin, std::int64_t filter_end,
                Accumulators& accumulators);
+  /// The same of some output columns and some products of each window, which are added to what the
+  /// accumulators hold; only those have to have arrived.
+  void add(RowRange rows, RowRange columns, const std::vector<PatchRange>& products, const FilterSet& set,
+           std::int64_t filter_begin, std::int64_t filter_end, Accumulators& accumulators);
 
  private:
   /// Values of a window that are multiplied in one go: within a brick, or of any where no check is due
@@ -68,7 +77,9 @@ class ArrayArithmetic {
   void load_blocks();
   void load_planes(const FilterSet& set);
   void load_depthwise_widths(const FilterSet& set);
+  bool choose_filters(const FilterSet& set, std::int64_t filter_begin, std::int64_t filter_end);
   void gather(std::int64_t row, std::int64_t ox);
+  void leave(const std::vector<PatchRange>& products);
   void make_planes();
   /// The planes of each word, one word after another: `begin` gets where each begins, and the end.
   void append_planes(const std::int32_t* values, const std::uint8_t* widths, bool is_signed,

@@ -56,9 +56,14 @@ class ArrayControl : public virtual sc_core::sc_interface {
   /// Computes a job and returns its cycles: the difference of its end times in the uncut layer's schedule.
   virtual std::uint64_t compute(const ArrayJob& job) = 0;
   virtual JobBufferUse buffer_use(const ArrayJob& job) = 0;
-  /// Writes results into the output buffer: rows (n * OH + oy), output columns, then the channels.
+  /// Writes results into the output buffer: rows (n * OH + oy), output columns (none: all), then the
+  /// channels.
   virtual void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
-                             std::int64_t channel_step, std::uint64_t buffer_address) = 0;
+                             std::int64_t channel_step, std::uint64_t buffer_address,
+                             RowRange columns = {}) = 0;
+  /// Partial sums of a split job, 4 bytes each, from and to the output buffer: rows, output columns, filters.
+  virtual void take_partials(const ArrayJob& job, std::uint64_t buffer_address) = 0;
+  virtual void write_partials(const ArrayJob& job, std::uint64_t buffer_address) = 0;
 };
 
 }  // namespace dpred

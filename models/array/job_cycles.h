@@ -13,7 +13,7 @@ namespace dpred {
 std::uint64_t step_cycles(LayerSchedule& schedule, const ArrayJob& job);
 
 /// The job's compute cycles. They add up to the layer's: a set that is cut takes what the uncut one takes, in
-/// proportion to the filters done so far.
+/// proportion to the filters done so far, and a layer whose sums are cut in proportion to the work.
 std::uint64_t job_cycles(LayerSchedule& schedule, const ArrayJob& job);
 
 }  // namespace dpred

@@ -77,15 +77,19 @@ void ProcessingArray::begin_layer(const ArrayLayer& layer) {
   biases_.assign(static_cast<std::size_t>(layer.shape.K), 0);
 }
 
-/// Calls visit(row, section, containers) for each row, in the order of the stream.
+/// Calls visit(row, section, part, containers) for each row, in the order of the stream.
 template <class Visit>
 void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived,
                                 const StreamLayout& layout, const ValueFormat& format, Visit&& visit) {
   const std::size_t code_bytes = format.bits / 8;
   std::uint64_t address = arrived.buffer_address;
-  for (const RowRange& range : arrived.rows) {
+  for (std::size_t i = 0; i < arrived.rows.size(); ++i) {
+    const RowRange& range = arrived.rows[i];
     const StreamSection& section = layout.section_of_row(range.begin);
-    const auto row_values = static_cast<std::size_t>(section.row_values);
+    const RowPart part = arrived.parts.empty()
+                             ? RowPart{0, section.row_values / section.channels, 0, section.channels}
+                             : arrived.parts[i];
+    const auto row_values = static_cast<std::size_t>(part.values());
     bytes_.resize(static_cast<std::size_t>(range.rows()) * row_values * code_bytes);
     access_.transfer(buffer, tlm::TLM_READ_COMMAND, address, bytes_.data(), bytes_.size(), layer_.elided);
     address += bytes_.size();
@@ -98,7 +102,7 @@ void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const Arriv
         if (code_bytes == 2) code |= *in++ << 8;
         container = format.container(code);
       }
-      visit(row, section, containers_.data());
+      visit(row, section, part, containers_.data());
     }
   }
 }
@@ -106,20 +110,23 @@ void ProcessingArray::read_rows(tlm::tlm_initiator_socket<>& buffer, const Arriv
 void ProcessingArray::take_activations(const ArrivedRows& arrived) {
   if (reads_) reads_->place_activations(arrived);
   read_rows(activation_buffer, arrived, *layer_.activation_layout, layer_.activation_format,
-            [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
+            [&](std::int64_t row, const StreamSection& section, const RowPart& part,
+                const std::uint16_t* containers) {
+              const std::int64_t channels_read = part.channel_end - part.channel_begin;
               const std::int64_t plane_row = row - section.first_row;  // n * H + y
               const std::int64_t n = plane_row / layer_.shape.H;
               activation_bricks_.place.visit_row(
                   n, plane_row - n * layer_.shape.H,
                   [&](std::int64_t x, std::int64_t position, std::int64_t first_channel) {
-                    const std::uint16_t* channels = containers + x * section.channels;
-                    const std::int64_t channel = first_channel + section.first_channel;
+                    if (x < part.place_begin || x >= part.place_end) return;
+                    const std::uint16_t* channels = containers + (x - part.place_begin) * channels_read;
+                    const std::int64_t channel = first_channel + section.first_channel + part.channel_begin;
                     if (arrived_activations_) {
-                      arrived_activations_->absorb(position, channel, section.channels, channels,
+                      arrived_activations_->absorb(position, channel, channels_read, channels,
                                                    layer_.activation_format);
                     }
                     if (arithmetic_) {
-                      centre(channels, section.channels, layer_.activation_format,
+                      centre(channels, channels_read, layer_.activation_format,
                              arithmetic_->activations(position) + channel);
                     }
                   });
@@ -134,13 +141,15 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
   const bool depthwise = layer_.weight_layout->role() == StreamRole::depthwise_weight;
   const BrickMap* known = layer_.weight_bricks;
   read_rows(weight_buffer, arrived, *layer_.weight_layout, layer_.weight_format,
-            [&](std::int64_t row, const StreamSection& section, const std::uint16_t* containers) {
+            [&](std::int64_t row, const StreamSection& section, const RowPart& part,
+                const std::uint16_t* containers) {
               if (known == nullptr && !arithmetic_) return;
+              const std::int64_t channels_read = part.channel_end - part.channel_begin;
               // Depthwise: a row is a tap of all filters; otherwise all taps of a filter.
               BrickShape bricks = weight_bricks_.shape;
               bricks.positions = depthwise ? section.row_values : taps;
               std::optional<BrickMap> found;
-              if (known != nullptr) found.emplace(bricks);
+              if (known != nullptr && arrived.parts.empty()) found.emplace(bricks);
               const auto take = [&](std::int64_t position, std::int64_t channel, std::int64_t channels,
                                     const std::uint16_t* values) {
                 if (found) found->absorb(position, channel, channels, values, layer_.weight_format);
@@ -150,13 +159,15 @@ void ProcessingArray::take_weights(const ArrivedRows& arrived) {
                 centre(values, channels, layer_.weight_format, to + channel);
               };
               if (depthwise) {
-                for (std::int64_t k = 0; k < bricks.positions; ++k)
-                  take(k, 0, 1, containers + k);
+                for (std::int64_t k = part.place_begin; k < part.place_end; ++k)
+                  take(k, 0, 1, containers + (k - part.place_begin));
               } else {
                 for (std::int64_t r = 0; r < shape.R; ++r) {
                   place.visit_row(0, r, [&](std::int64_t s, std::int64_t position, std::int64_t channel) {
-                    take(position, channel, section.channels,
-                         containers + (r * shape.S + s) * section.channels);
+                    const std::int64_t tap = r * shape.S + s;
+                    if (tap < part.place_begin || tap >= part.place_end) return;
+                    take(position, channel + part.channel_begin, channels_read,
+                         containers + (tap - part.place_begin) * channels_read);
                   });
                 }
               }
@@ -175,8 +186,87 @@ void ProcessingArray::take_biases(std::int64_t first_filter, const std::vector<s
   std::copy(biases.begin(), biases.end(), biases_.begin() + first_filter);
 }
 
-/// The output rows that the job completes, for its filters.
+/// Where the products of a reduction stand in a window as it is computed.
+std::vector<PatchRange> ProcessingArray::patch_ranges(const Reduction& reduction) const {
+  std::vector<PatchRange> ranges;
+  if (layer_.shape.depthwise()) return {{reduction.tap_begin, reduction.tap_end}};
+  const SpaceToDepth& place = weight_bricks_.place;
+  const std::int64_t channels = place.shape()[1];
+  for (std::int64_t r = 0; r < layer_.shape.R; ++r) {
+    place.visit_row(0, r, [&](std::int64_t s, std::int64_t position, std::int64_t channel) {
+      const std::int64_t tap = r * layer_.shape.S + s;
+      if (tap < reduction.tap_begin || tap >= reduction.tap_end) return;
+      const std::int64_t first = position * channels + channel;
+      ranges.push_back({first + reduction.channel_begin, first + reduction.channel_end});
+    });
+  }
+  std::sort(ranges.begin(), ranges.end(),
+            [](const PatchRange& a, const PatchRange& b) { return a.begin < b.begin; });
+  return ranges;
+}
+
+/// Calls visit(accumulator) for each of a split job's sums, as they lie in the output buffer.
+template <class Visit>
+void ProcessingArray::visit_sums(const ArrayJob& job, Visit&& visit) {
+  std::vector<std::int64_t> filters;
+  for (std::int64_t i = job.set_begin; i < job.set_end; ++i) {
+    for (const std::int64_t k : schedule_->sets()[static_cast<std::size_t>(i)].filters())
+      if (k >= job.filter_begin && k < job.filter_end) filters.push_back(k);
+  }
+  for (std::int64_t row = job.split->rows.begin; row < job.split->rows.end; ++row) {
+    for (std::int64_t x = job.split->columns.begin; x < job.split->columns.end; ++x) {
+      for (const std::int64_t k : filters)
+        visit(row * layer_.shape.OW + x, k);
+    }
+  }
+}
+
+void ProcessingArray::take_partials(const ArrayJob& job, std::uint64_t buffer_address) {
+  std::size_t sums = 0;
+  visit_sums(job, [&](std::int64_t, std::int64_t) { ++sums; });
+  bytes_.resize(4 * sums);
+  access_.transfer(output_buffer, tlm::TLM_READ_COMMAND, buffer_address, bytes_.data(), bytes_.size(),
+                   layer_.elided);
+  if (!arithmetic_) return;
+  const std::uint8_t* in = bytes_.data();
+  visit_sums(job, [&](std::int64_t window, std::int64_t k) {
+    std::uint32_t sum = 0;
+    for (int i = 0; i < 4; ++i)
+      sum |= std::uint32_t{*in++} << (8 * i);
+    computed_.accumulators.sums[computed_.accumulators.at(window, k)] = static_cast<std::int32_t>(sum);
+  });
+}
+
+void ProcessingArray::write_partials(const ArrayJob& job, std::uint64_t buffer_address) {
+  bytes_.clear();
+  visit_sums(job, [&](std::int64_t window, std::int64_t k) {
+    std::uint32_t sum = 0;
+    if (arithmetic_) {
+      std::int32_t& kept = computed_.accumulators.sums[computed_.accumulators.at(window, k)];
+      sum = static_cast<std::uint32_t>(kept);
+      kept = 0;  // it leaves the chip
+    }
+    for (int i = 0; i < 4; ++i)
+      bytes_.push_back(static_cast<std::uint8_t>(sum >> (8 * i)));
+  });
+  access_.transfer(output_buffer, tlm::TLM_WRITE_COMMAND, buffer_address, bytes_.data(), bytes_.size(),
+                   layer_.elided);
+}
+
+/// The output rows that the job completes, for its filters; of a split job its products.
 void ProcessingArray::compute_values(const ArrayJob& job) {
+  if (job.split) {
+    const SplitJob& split = *job.split;
+    const std::vector<PatchRange> products = patch_ranges(split.reduction);
+    for (std::int64_t i = job.set_begin; i < job.set_end; ++i) {
+      const FilterSet& set = schedule_->sets()[static_cast<std::size_t>(i)];
+      arithmetic_->add(split.rows, split.columns, products, set, job.filter_begin, job.filter_end,
+                       computed_.accumulators);
+      if (layer_.requantisation != nullptr && split.ends_sums)
+        requantise(split.rows, split.columns, set, job.filter_begin, job.filter_end);
+    }
+    return;
+  }
   const RowRange rows{schedule_->rows_in_units(job.unit_begin), schedule_->rows_in_units(job.unit_end)};
   const bool one_set = job.set_end - job.set_begin == 1;  // or a part of it
   for (std::int64_t i = job.set_begin; i < job.set_end; ++i) {
@@ -184,14 +274,16 @@ void ProcessingArray::compute_values(const ArrayJob& job) {
     const std::int64_t begin = one_set ? job.filter_begin : set.filter_begin;
     const std::int64_t end = one_set ? job.filter_end : set.filter_end;
     arithmetic_->compute(rows, set, begin, end, computed_.accumulators);
-    if (layer_.requantisation != nullptr) requantise(rows, set, begin, end);
+    if (layer_.requantisation != nullptr) requantise(rows, {0, layer_.shape.OW}, set, begin, end);
   }
 }
 
-void ProcessingArray::requantise(RowRange rows, const FilterSet& set, std::int64_t filter_begin,
-                                 std::int64_t filter_end) {
+void ProcessingArray::requantise(RowRange rows, RowRange columns, const FilterSet& set,
+                                 std::int64_t filter_begin, std::int64_t filter_end) {
   Accumulators& accumulators = computed_.accumulators;
   for (std::int64_t window = rows.begin * layer_.shape.OW; window < rows.end * layer_.shape.OW; ++window) {
+    const std::int64_t x = window % layer_.shape.OW;
+    if (x < columns.begin || x >= columns.end) continue;
     for (std::int64_t k = set.filter_begin; k < set.filter_end; k += set.filter_step) {
       if (k < filter_begin || k >= filter_end) continue;
       const std::size_t at = accumulators.at(window, k);
@@ -213,18 +305,20 @@ JobBufferUse ProcessingArray::buffer_use(const ArrayJob& job) {
 }
 
 void ProcessingArray::write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
-                                    std::int64_t channel_step, std::uint64_t buffer_address) {
+                                    std::int64_t channel_step, std::uint64_t buffer_address,
+                                    RowRange columns) {
   if (layer_.results == nullptr || rows.rows() == 0) return;
   const Tensor& results = *layer_.results;
   const auto [images, channels, height, width] = results.shape;
   const std::int64_t written = (channel_end - channel_begin + channel_step - 1) / channel_step;
   const std::size_t code_bytes = bytes_of(results.dtype);
-  bytes_.resize(static_cast<std::size_t>(rows.rows() * width * written) * code_bytes);
+  if (columns.rows() == 0) columns = {0, width};
+  bytes_.resize(static_cast<std::size_t>(rows.rows() * columns.rows() * written) * code_bytes);
   if (bytes_.empty()) return;
   if (!layer_.elided) {
     std::uint8_t* out = bytes_.data();
     for (std::int64_t row = rows.begin; row < rows.end; ++row) {
-      for (std::int64_t x = 0; x < width; ++x) {
+      for (std::int64_t x = columns.begin; x < columns.end; ++x) {
         for (std::int64_t c = channel_begin; c < channel_end; c += channel_step) {
           if (layer_.requantisation != nullptr && layer_.checked) {
             const std::size_t computed = computed_.accumulators.at(row * width + x, c);

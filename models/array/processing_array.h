@@ -36,7 +36,9 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   std::uint64_t compute(const ArrayJob& job) override;
   JobBufferUse buffer_use(const ArrayJob& job) override;
   void write_results(RowRange rows, std::int64_t channel_begin, std::int64_t channel_end,
-                     std::int64_t channel_step, std::uint64_t buffer_address) override;
+                     std::int64_t channel_step, std::uint64_t buffer_address, RowRange columns = {}) override;
+  void take_partials(const ArrayJob& job, std::uint64_t buffer_address) override;
+  void write_partials(const ArrayJob& job, std::uint64_t buffer_address) override;
 
   /// What has been computed since begin_layer(); nothing where data is elided.
   const ComputedLayer& computed() const { return computed_; }
@@ -46,7 +48,11 @@ class ProcessingArray : public sc_core::sc_module, public ArrayControl {
   void read_rows(tlm::tlm_initiator_socket<>& buffer, const ArrivedRows& arrived, const StreamLayout& layout,
                  const ValueFormat& format, Visit&& visit);
   void compute_values(const ArrayJob& job);
-  void requantise(RowRange rows, const FilterSet& set, std::int64_t filter_begin, std::int64_t filter_end);
+  void requantise(RowRange rows, RowRange columns, const FilterSet& set, std::int64_t filter_begin,
+                  std::int64_t filter_end);
+  std::vector<PatchRange> patch_ranges(const Reduction& reduction) const;
+  template <class Visit>
+  void visit_sums(const ArrayJob& job, Visit&& visit);
 
   NoBackwardPath no_backward_path_;
   const ComputeDesign& design_;

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -131,6 +132,12 @@ class Codec {
   /// the bits end early or break the format.
   virtual void decode_rows(const StreamFormat& format, const StreamRows& rows, BitReader& in,
                            std::uint8_t* containers) const = 0;
+  /// Bits of a group of a coded stream, where each group can be decoded alone: decode_rows() then also takes
+  /// rows that are made of some consecutive groups. Nothing for codecs that decode whole rows or blocks.
+  virtual std::optional<std::uint64_t> group_bits(const StreamFormat&, std::int64_t /*values*/, int /*width*/,
+                                                  std::int64_t /*non_zeros*/) const {
+    return std::nullopt;
+  }
 };
 
 /// InputError if a table's 32-bit offsets do not reach the end of a stream of so many bytes.

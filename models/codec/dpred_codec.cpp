@@ -72,6 +72,14 @@ class DpredCodec final : public Codec {
     visit_containers(format.values.bits, containers,
                      [&](auto* values) { decode_groups(format, rows, in, values); });
   }
+
+  std::optional<std::uint64_t> group_bits(const StreamFormat& format, std::int64_t values, int width,
+                                          std::int64_t non_zeros) const override {
+    const bool zero = format.mode == TensorMode::coded_zero;
+    const int stored = rounded_width(width, format.widths, format.values.bits);
+    return static_cast<std::uint64_t>(width_field(format.values.bits) + (zero ? values : 0) +
+                                      stored * (zero ? non_zeros : values));
+  }
 };
 
 }  // namespace

@@ -57,6 +57,11 @@ class LayerWidthCodec final : public Codec {
         to[i] = static_cast<Value>(((in.get(width) ^ sign) - sign) & mask);
     });
   }
+
+  std::optional<std::uint64_t> group_bits(const StreamFormat& format, std::int64_t values, int,
+                                          std::int64_t) const override {
+    return static_cast<std::uint64_t>(values) * format.width;
+  }
 };
 
 }  // namespace

@@ -61,6 +61,11 @@ class ZvcCodec final : public Codec {
     });
   }
 
+  std::optional<std::uint64_t> group_bits(const StreamFormat& format, std::int64_t values, int,
+                                          std::int64_t non_zeros) const override {
+    return static_cast<std::uint64_t>(values + non_zeros * format.values.bits);
+  }
+
  private:
   template <class Value>
   static void decode_group(int bits, std::int64_t count, BitReader& in, Value* values) {

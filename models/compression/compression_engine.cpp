@@ -48,6 +48,20 @@ MemoryPortConfig port_config(const EngineConfig& config) {
   return {false, bursts * config.burst_bytes, config.outstanding};
 }
 
+/// Groups that are decoded for parts of rows.
+std::int64_t decoded_groups(const StreamDirectory& stream, const std::vector<RowPiece>& parts) {
+  std::int64_t groups = 0;
+  for (const RowPiece& part : parts) {
+    const StreamDirectory::DecodedValues decoded =
+        stream.decoded_values(part.row, part.value_begin, part.value_end);
+    const StreamSection& section = stream.layout().section_of_row(part.row);
+    const std::int64_t run = std::min(section.run, decoded.value_end - decoded.value_begin);
+    groups +=
+        (decoded.value_end - decoded.value_begin) / run * divide_up(run, stream.layout().options().group);
+  }
+  return groups;
+}
+
 }  // namespace
 
 CompressionEngine::CompressionEngine(const sc_core::sc_module_name& name, const EngineConfig& config)
@@ -136,7 +150,8 @@ void CompressionEngine::check_table(const Source& from, const std::uint8_t* byte
 }
 
 Pending<FetchTimes> CompressionEngine::fetch(Operand operand, const std::vector<RowRange>& rows,
-                                             std::uint64_t buffer_address) {
+                                             std::uint64_t buffer_address,
+                                             const std::vector<RowPart>& parts) {
   Source& from = source(operand);
   const StreamDirectory& directory = *from.stream.directory;
   const StreamLayout& layout = directory.layout();
@@ -146,16 +161,29 @@ Pending<FetchTimes> CompressionEngine::fetch(Operand operand, const std::vector<
   fetch->buffer_address = buffer_address;
   fetch->completed = sc_core::sc_time_stamp();
   std::size_t bytes = 0;
-  for (const RowRange& wanted : rows) {
-    const auto section = layout.section_number(wanted.begin);
-    for (const ByteRange& range : directory.bytes_of(wanted)) {
-      Fetch::Piece piece{range, section, from.cursor.fetch(section, range.begin, range.end)};
-      piece.first_byte = range.begin / config_.burst_bytes * config_.burst_bytes;
-      piece.at = bytes;
-      bytes += static_cast<std::size_t>(piece.bursts.begin - piece.first_byte + piece.bursts.bytes());
-      fetch->values += static_cast<std::uint64_t>(range.rows.rows() * layout.row_values(range.rows.begin));
-      fetch->pieces.push_back(piece);
+  const auto add = [&](std::size_t section, const ByteRange& range, std::vector<RowPiece> of_rows) {
+    Fetch::Piece piece{range, std::move(of_rows), section,
+                       from.cursor.fetch(section, range.begin, range.end)};
+    piece.first_byte = range.begin / config_.burst_bytes * config_.burst_bytes;
+    piece.at = bytes;
+    bytes += static_cast<std::size_t>(piece.bursts.begin - piece.first_byte + piece.bursts.bytes());
+    fetch->pieces.push_back(std::move(piece));
+  };
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const auto section = layout.section_number(rows[i].begin);
+    if (parts.empty()) {
+      for (const ByteRange& range : directory.bytes_of(rows[i]))
+        add(section, range, {});
+      fetch->values += static_cast<std::uint64_t>(rows[i].rows() * layout.row_values(rows[i].begin));
+      continue;
     }
+    const std::vector<RowPiece> pieces = directory.pieces_of(rows[i], parts[i]);
+    visit_runs(pieces, [&](std::size_t first, std::size_t past, std::uint64_t begin, std::uint64_t end) {
+      const auto at = pieces.begin();
+      add(section, {begin, end, {pieces[first].row, pieces[past - 1].row + 1}},
+          {at + static_cast<std::ptrdiff_t>(first), at + static_cast<std::ptrdiff_t>(past)});
+    });
+    fetch->values += static_cast<std::uint64_t>(rows[i].rows() * parts[i].values());
   }
   if (!layer_.elided) fetch->bytes.resize(bytes);
   for (const Fetch::Piece& piece : fetch->pieces) {
@@ -164,8 +192,9 @@ Pending<FetchTimes> CompressionEngine::fetch(Operand operand, const std::vector<
     access(fetch, tlm::TLM_READ_COMMAND, from.stream.address + piece.bursts.begin,
            piece.at + static_cast<std::size_t>(piece.bursts.begin - piece.first_byte), piece.bursts.bytes());
     if (coded && config_.decoders != 0 && !layer_.ideal_codec) {
-      const std::uint64_t cycles = divide_up(
-          static_cast<std::uint64_t>(decoded_groups(directory, piece.range.rows)), config_.decoders);
+      const std::int64_t groups = piece.parts.empty() ? decoded_groups(directory, piece.range.rows)
+                                                      : decoded_groups(directory, piece.parts);
+      const std::uint64_t cycles = divide_up(static_cast<std::uint64_t>(groups), config_.decoders);
       from.decoder_free = std::max(from.decoder_free, start) + clock_.time_of(cycles);
       fetch->decoded = from.decoder_free;
     }
@@ -188,7 +217,11 @@ FetchTimes CompressionEngine::take_in(Fetch& fetch) {
     if (piece.bursts.begin > piece.first_byte) std::copy(last_burst.begin(), last_burst.end(), begin);
     const auto end = begin + static_cast<std::ptrdiff_t>(piece.bursts.end - piece.first_byte);
     last_burst.assign(end - static_cast<std::ptrdiff_t>(config_.burst_bytes), end);
-    decode(from, piece.range, &*begin, piece.first_byte);
+    if (piece.parts.empty()) {
+      decode(from, piece.range, &*begin, piece.first_byte);
+    } else {
+      decode_parts(from, piece, &*begin);
+    }
   }
   const ValueFormat& format = from.stream.directory->plan().format.values;
   fill_staging_.resize(static_cast<std::size_t>(fetch.values * format.bits / 8));
@@ -246,6 +279,49 @@ void CompressionEngine::decode(const Source& from, const ByteRange& range, const
   }
 }
 
+/// Of the groups, rows or blocks that hold a part, the values that are wanted.
+void CompressionEngine::decode_parts(const Source& from, const Fetch::Piece& piece,
+                                     const std::uint8_t* bytes) {
+  const StreamDirectory& directory = *from.stream.directory;
+  const StreamLayout& layout = directory.layout();
+  const StreamPlan& plan = directory.plan();
+  const std::size_t code_bytes = plan.format.container_bytes();
+  const std::size_t size = static_cast<std::size_t>(piece.range.end - piece.first_byte);
+  for (const RowPiece& part : piece.parts) {
+    const std::int64_t block = layout.block_of_row(part.row);
+    const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
+    const StreamDirectory::DecodedValues decoded =
+        directory.decoded_values(part.row, part.value_begin, part.value_end);
+    StreamSection section = layout.section_of_row(part.row);
+    StreamRows coded{section, rows.rows, layout.options().group};
+    std::int64_t skipped = part.value_begin;
+    if (plan.whole_blocks()) {
+      skipped += (part.row - rows.first_row) * section.row_values;
+    } else {
+      coded.rows = 1;
+      skipped -= decoded.value_begin;
+      // Groups of a part never leave their runs, so a part is like a row that has no others.
+      section.row_values = decoded.value_end - decoded.value_begin;
+      section.run = std::min(section.run, section.row_values);
+    }
+    const std::size_t block_bit = static_cast<std::size_t>(directory.block_offset(block)) * 8;
+    block_containers_.resize(static_cast<std::size_t>(coded.rows * section.row_values) * code_bytes);
+    try {
+      BitReader bits(bytes, size,
+                     block_bit + static_cast<std::size_t>(decoded.bit_begin) -
+                         static_cast<std::size_t>(piece.first_byte) * 8);
+      from.stream.codec->decode_rows(plan.format, coded, bits, block_containers_.data());
+    } catch (const StreamError& error) {
+      throw error.within("stream at address " + std::to_string(from.stream.address) + ", block " +
+                             std::to_string(block) + ", row " + std::to_string(part.row),
+                         block_bit - static_cast<std::size_t>(piece.first_byte) * 8);
+    }
+    const auto first = block_containers_.begin() + skipped * static_cast<std::ptrdiff_t>(code_bytes);
+    containers_.insert(containers_.end(), first,
+                       first + (part.value_end - part.value_begin) * static_cast<std::ptrdiff_t>(code_bytes));
+  }
+}
+
 /// Decoded values go into the buffer as codes of B bits: the zero point is added on the way.
 void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
                                     std::uint64_t buffer_address) {
@@ -257,6 +333,35 @@ void CompressionEngine::store_codes(Operand operand, const ValueFormat& format,
   auto& buffer = operand == Operand::activation ? activation_buffer : weight_buffer;
   fill_access_.transfer(buffer, tlm::TLM_WRITE_COMMAND, buffer_address, fill_staging_.data(),
                         fill_staging_.size(), layer_.elided);
+}
+
+Pending<sc_core::sc_time> CompressionEngine::fetch_partials(std::uint64_t offset, std::uint64_t bytes,
+                                                            std::uint64_t buffer_address) {
+  const std::uint64_t fetched = round_to_bursts(0, bytes, config_.burst_bytes).end;
+  traffic_.output_read_bytes += fetched;
+  const auto transfer = transfer_of(fetched);
+  access(transfer, tlm::TLM_READ_COMMAND, layer_.partial_address + offset, 0, fetched);
+  return [this, transfer, bytes, buffer_address] {
+    port_.await(*transfer);
+    fill_access_.transfer(output_buffer, tlm::TLM_WRITE_COMMAND, buffer_address, transfer->bytes.data(),
+                          bytes, layer_.elided);
+    return transfer->completed;
+  };
+}
+
+Pending<DrainTimes> CompressionEngine::drain_partials(std::uint64_t offset, std::uint64_t bytes,
+                                                      std::uint64_t buffer_address) {
+  const sc_core::sc_time now = sc_core::sc_time_stamp();
+  const std::uint64_t written = round_to_bursts(0, bytes, config_.burst_bytes).end;
+  traffic_.output_write_bytes += written;
+  const auto transfer = transfer_of(written);
+  drain_access_.transfer(output_buffer, tlm::TLM_READ_COMMAND, buffer_address, transfer->bytes.data(), bytes,
+                         layer_.elided);
+  access(transfer, tlm::TLM_WRITE_COMMAND, layer_.partial_address + offset, 0, written);
+  return [this, transfer, now] {
+    port_.await(*transfer);
+    return DrainTimes{now, transfer->completed};
+  };
 }
 
 Pending<FetchedBiases> CompressionEngine::fetch_biases(RowRange filters) {
@@ -312,7 +417,8 @@ void CompressionEngine::take_results(const JobResults& results) {
   const StreamDirectory& directory = *output_.stream.directory;
   const StreamLayout& layout = directory.layout();
   const ValueFormat& format = directory.plan().format.values;
-  const std::int64_t width = layout.shape()[3];
+  const RowRange columns = results.columns.rows() > 0 ? results.columns : RowRange{0, layout.shape()[3]};
+  const std::int64_t width = columns.rows();
   const std::int64_t channels = results.channels();
   drain_staging_.resize(static_cast<std::size_t>(results.rows.rows() * width * channels * format.bits / 8));
   if (drain_staging_.empty()) return;
@@ -331,7 +437,7 @@ void CompressionEngine::take_results(const JobResults& results) {
       values.resize(static_cast<std::size_t>(section.row_values) * code_bytes);
       for (std::int64_t x = 0; x < width; ++x) {
         const std::uint8_t* code = in + static_cast<std::size_t>(x * channels + first) * code_bytes;
-        const std::int64_t position = x * section.channels - section.first_channel;
+        const std::int64_t position = (columns.begin + x) * section.channels - section.first_channel;
         for (std::int64_t c = results.channel_begin + first * results.channel_step; c < end;
              c += results.channel_step, code += code_bytes) {
           std::uint8_t* to = values.data() + static_cast<std::size_t>(position + c) * code_bytes;

@@ -30,7 +30,8 @@ struct EngineConfig {
 struct EngineTraffic {
   std::uint64_t activation_read_bytes = 0;
   std::uint64_t weight_read_bytes = 0;
-  std::uint64_t output_write_bytes = 0;
+  std::uint64_t output_write_bytes = 0;  ///< partial sums included
+  std::uint64_t output_read_bytes = 0;   ///< partial sums
   std::uint64_t control_read_bytes = 0;  ///< descriptors
 };
 
@@ -45,8 +46,12 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
 
   void begin_layer(const EngineLayer& layer) override;
   Pending<sc_core::sc_time> fetch_table(Operand operand) override;
-  Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>& rows,
-                            std::uint64_t buffer_address) override;
+  Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>& rows, std::uint64_t buffer_address,
+                            const std::vector<RowPart>& parts = {}) override;
+  Pending<sc_core::sc_time> fetch_partials(std::uint64_t offset, std::uint64_t bytes,
+                                           std::uint64_t buffer_address) override;
+  Pending<DrainTimes> drain_partials(std::uint64_t offset, std::uint64_t bytes,
+                                     std::uint64_t buffer_address) override;
   Pending<FetchedBiases> fetch_biases(RowRange filters) override;
   Pending<DrainTimes> drain(const JobResults& results, const std::vector<std::int64_t>& blocks) override;
   Pending<sc_core::sc_time> finish_output() override;
@@ -90,6 +95,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   struct Fetch : MemoryTransfer {
     struct Piece {
       ByteRange range;
+      std::vector<RowPiece> parts;  ///< of its rows; none: all of them
       std::size_t section = 0;
       BurstRange bursts;             ///< that were asked for
       std::uint64_t first_byte = 0;  ///< of the burst in which the range begins
@@ -109,6 +115,7 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   void check_table(const Source& from, const std::uint8_t* bytes) const;
   void decode(const Source& from, const ByteRange& range, const std::uint8_t* bytes,
               std::uint64_t first_byte);
+  void decode_parts(const Source& from, const Fetch::Piece& piece, const std::uint8_t* bytes);
   void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
   void take_results(const JobResults& results);
   void encode(std::int64_t block);

@@ -25,11 +25,12 @@ struct EngineStream {
 
 struct EngineLayer {
   EngineStream activation, weight;
-  EngineStream output;             ///< without a directory: nothing leaves the chip
-  std::uint64_t bias_address = 0;  ///< 0: none
-  bool elided = false;             ///< no bytes are copied or coded; time and counts as usual
-  bool ideal_memory = false;       ///< what-if: no access is made and none takes time; only with `elided`
-  bool ideal_codec = false;        ///< what-if: as many decoders and encoders as needed
+  EngineStream output;                ///< without a directory: nothing leaves the chip
+  std::uint64_t bias_address = 0;     ///< 0: none
+  std::uint64_t partial_address = 0;  ///< region for partial sums; 0: none leave the chip
+  bool elided = false;                ///< no bytes are copied or coded; time and counts as usual
+  bool ideal_memory = false;          ///< what-if: no access is made and none takes time; only with `elided`
+  bool ideal_codec = false;           ///< what-if: as many decoders and encoders as needed
 };
 
 /// When the bytes of a fetch were all at the engine, and when the decoded values were in the buffer.
@@ -46,7 +47,8 @@ struct DrainTimes {
 
 /// Results of a job in the output buffer: rows, output columns, then channels [begin, end) by `step`.
 struct JobResults {
-  RowRange rows;  ///< n * OH + oy
+  RowRange rows;     ///< n * OH + oy
+  RowRange columns;  ///< of each row; empty: all
   std::int64_t channel_begin = 0, channel_end = 0, channel_step = 1;
   std::uint64_t buffer_address = 0;
 
@@ -75,10 +77,16 @@ class EngineControl : public virtual sc_core::sc_interface {
   virtual void begin_layer(const EngineLayer& layer) = 0;
   /// The whole offset table; empty if there is none.
   virtual Pending<sc_core::sc_time> fetch_table(Operand operand) = 0;
-  /// Rows into the operand's buffer, one after another from `buffer_address`: they are in it once this has
-  /// completed.
+  /// Rows, or parts of them (none: all of each), into the operand's buffer, one after another from
+  /// `buffer_address`: they are in it once this has completed.
   virtual Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>& rows,
-                                    std::uint64_t buffer_address) = 0;
+                                    std::uint64_t buffer_address, const std::vector<RowPart>& parts = {}) = 0;
+  /// Partial sums, 4 bytes each, from `offset` of their region into the output buffer.
+  virtual Pending<sc_core::sc_time> fetch_partials(std::uint64_t offset, std::uint64_t bytes,
+                                                   std::uint64_t buffer_address) = 0;
+  /// The other way.
+  virtual Pending<DrainTimes> drain_partials(std::uint64_t offset, std::uint64_t bytes,
+                                             std::uint64_t buffer_address) = 0;
   virtual Pending<FetchedBiases> fetch_biases(RowRange filters) = 0;
   /// Takes a job's results in and writes the blocks that they complete.
   virtual Pending<DrainTimes> drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;

@@ -13,7 +13,8 @@ struct ActionCounts {
   // Bits across the memory socket.
   std::uint64_t dram_activation_read_bits = 0;
   std::uint64_t dram_weight_read_bits = 0;
-  std::uint64_t dram_output_write_bits = 0;
+  std::uint64_t dram_output_write_bits = 0;  ///< partial sums included
+  std::uint64_t dram_output_read_bits = 0;   ///< partial sums
   std::uint64_t dram_control_read_bits = 0;  ///< the layer's descriptor
 
   // Bytes at the ports of the buffers.
@@ -48,10 +49,11 @@ struct ActionField {
 };
 
 /// All counts, in the order above.
-inline constexpr std::array<ActionField, 19> action_fields = {{
+inline constexpr std::array<ActionField, 20> action_fields = {{
     {"dram_activation_read_bits", &ActionCounts::dram_activation_read_bits},
     {"dram_weight_read_bits", &ActionCounts::dram_weight_read_bits},
     {"dram_output_write_bits", &ActionCounts::dram_output_write_bits},
+    {"dram_output_read_bits", &ActionCounts::dram_output_read_bits},
     {"dram_control_read_bits", &ActionCounts::dram_control_read_bits},
     {"activation_buffer_read_bytes", &ActionCounts::activation_buffer_read_bytes},
     {"activation_buffer_write_bytes", &ActionCounts::activation_buffer_write_bytes},

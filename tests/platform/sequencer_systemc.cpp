@@ -69,7 +69,8 @@ class ScriptedEngine : public sc_core::sc_module, public EngineControl {
   Pending<sc_core::sc_time> fetch_table(Operand operand) override {
     return known(at(operand == Operand::weight ? script->weight_table : script->activation_table));
   }
-  Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>&, std::uint64_t) override {
+  Pending<FetchTimes> fetch(Operand operand, const std::vector<RowRange>&, std::uint64_t,
+                            const std::vector<RowPart>&) override {
     const bool weight = operand == Operand::weight;
     if (weight) weights_asked.push_back(now());
     if (weight && broken_fetch) throw StreamError("broken", 0);
@@ -85,6 +86,12 @@ class ScriptedEngine : public sc_core::sc_module, public EngineControl {
     if (broken_drain) throw StreamError("broken", 0);
     const ScriptedJob& job = script->jobs.at(drains_++);
     return known(DrainTimes{at(job.encoded), at(job.written)});
+  }
+  Pending<sc_core::sc_time> fetch_partials(std::uint64_t, std::uint64_t, std::uint64_t) override {
+    throw std::logic_error("no plan here is split");
+  }
+  Pending<DrainTimes> drain_partials(std::uint64_t, std::uint64_t, std::uint64_t) override {
+    throw std::logic_error("no plan here is split");
   }
   Pending<sc_core::sc_time> finish_output() override { return known(at(script->output_done)); }
 
@@ -126,7 +133,9 @@ class ScriptedArray : public sc_core::sc_module, public ArrayControl {
     const ScriptedJob& job = script->jobs.at(jobs.size() - 1);
     return {job.reads, job.step_cycles == 0 ? job.cycles : job.step_cycles};
   }
-  void write_results(RowRange, std::int64_t, std::int64_t, std::int64_t, std::uint64_t) override {}
+  void write_results(RowRange, std::int64_t, std::int64_t, std::int64_t, std::uint64_t, RowRange) override {}
+  void take_partials(const ArrayJob&, std::uint64_t) override {}
+  void write_partials(const ArrayJob&, std::uint64_t) override {}
 
  private:
   LayerSchedule& schedule_;
@@ -203,6 +212,7 @@ struct ColumnLayer {
       job.band = job.finished = {j, j + 1};
       job.activations = Fill{{{j, j + 1}}, 0, static_cast<std::uint64_t>(shape.C), {}, {}};
       job.weights = Fill{{{0, shape.K}}, 0, static_cast<std::uint64_t>(shape.K * shape.C), {}, {0, shape.K}};
+      if (j >= 2) job.output_after = j - 2;
       plan.jobs.push_back(job);
     }
     if (kind != Output::none) {

@@ -440,21 +440,26 @@ TEST_CASE("a buffer that is too small is refused with the size that is needed", 
     set.layer("wi\nde", LayerOp::conv, with_output_size({1, 32, 3, 40, 32, 1, 1}), "a0", "w0", "a1");
     work.write_set("wide", set);
   };
-  for (const std::string key : {"buffer.activation_bytes", "buffer.weight_bytes", "buffer.output_bytes"}) {
-    check_refused({{"run", "wide", "--" + key + "=64"},
+  // Half a buffer that can't hold one group.
+  const std::string groups[] = {"--codec.group=32", "--array.lanes=32", "--codec.slice_channels=32"};
+  for (const std::string key : {"buffer.activation_bytes", "buffer.weight_bytes"}) {
+    const auto arguments = [&](const char* command, int bytes) {
+      return std::vector<std::string>{command,   "wide",    "--" + key + "=" + std::to_string(bytes),
+                                      groups[0], groups[1], groups[2]};
+    };
+    check_refused({arguments("run", 64),
                    {"layer 'wi\\x0ade': " + key + " = 64 is too small: ", " bytes are needed"},
                    wide});
-    check_refused({{"explain", "wide", "--" + key + "=64"}, {key, "needed"}, wide});
+    check_refused({arguments("explain", 64), {key, "needed"}, wide});
     // What the message asks for is enough, and not more than enough.
     const WorkFolder work;
     wide(work);
-    const std::string message = run_dpred({"run", "wide", "--" + key + "=64"}, work.path()).err;
+    const std::string message = run_dpred(arguments("run", 64), work.path()).err;
     const std::string before = "too small: ";
     const int needed = std::stoi(message.substr(message.find(before) + before.size()));
-    const auto status = [&](int bytes) {
-      return run_dpred({"run", "wide", "--" + key + "=" + std::to_string(bytes)}, work.path()).status;
-    };
+    const auto status = [&](int bytes) { return run_dpred(arguments("run", bytes), work.path()).status; };
     INFO(message);
+    CHECK(needed == 128);
     CHECK(status(needed) == 0);
     CHECK(status(needed - 1) == 2);
   }
