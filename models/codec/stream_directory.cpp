@@ -63,6 +63,7 @@ const std::vector<std::uint32_t>& StreamDirectory::group_ends() const {
   const std::int64_t size = layout_->options().group;
   group_ends_.reserve(static_cast<std::size_t>(layout_->groups()));
   for (const StreamSection& section : layout_->sections()) {
+    section_groups_.push_back(group_ends_.size());
     for (std::int64_t row = 0; row < section.rows; ++row) {
       std::uint64_t bits = 0;
       visit_groups({section, 1, size}, [&](std::int64_t, std::int64_t values) {
@@ -96,7 +97,9 @@ StreamDirectory::DecodedValues StreamDirectory::decoded_values(std::int64_t row,
   };
   const std::int64_t first = group_of(value_begin);
   const std::int64_t last = group_of(value_end - 1);
-  const std::uint32_t* ends = group_ends().data() + layout_->first_group(row);
+  const std::vector<std::uint32_t>& all_ends = group_ends();
+  const std::uint32_t* ends = all_ends.data() + section_groups_[layout_->section_number(row)] +
+                              (row - section.first_row) * section.groups_per_row(size);
   const auto first_value = [&](std::int64_t group) {
     return group / groups_per_run * section.run + group % groups_per_run * size;
   };

@@ -94,6 +94,7 @@ class StreamDirectory {
   GroupSizes groups_;
   /// Bits from the start of its row to the end of each group; found when first asked for.
   mutable std::vector<std::uint32_t> group_ends_;
+  mutable std::vector<std::size_t> section_groups_;  ///< groups before each section
   std::vector<std::uint64_t> offsets_;
   std::uint64_t stream_bytes_ = 0;
 };

@@ -110,7 +110,7 @@ inline Settings random_settings(Random& random) {
   const ComputeDesign& design = random_design(random);
   const ArrayGeometry geometry = random_geometry(random, design);
   const StreamOptions stream = random_stream_options(random);
-  const auto size = [&] { return std::to_string(random.log_in(64, 1 << 17)); };
+  const auto size = [&] { return std::to_string(random.log_in(256, 1 << 17)); };
   return {
       {"array.design", std::string(design.name)},
       {"array.lanes", std::to_string(geometry.lanes)},

@@ -138,7 +138,7 @@ TEST_CASE("random networks: values arrive, bytes are those planned, cycles add u
   Random random(41);
   int stalls[cycle_causes] = {};
   int round = 0, split = 0, spilled = 0;
-  for (const auto& [network, settings] : random_samples(random, 150)) {
+  for (const auto& [network, settings] : random_samples(random, 80)) {
     CAPTURE(++round);
     const Point point(network, settings);
     for (const PreparedLayer& layer : point.preparation->layers()) {
