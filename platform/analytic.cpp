@@ -196,6 +196,7 @@ RunResult AnalyticModel::run(const DesignPoint& point, bool find_next) const {
     row.actions = times.actions();
     row.energy = energy.of(row.actions);
     row.raw_traffic = layer.raw_traffic;
+    row.stay = layer.stay;
     row.binds = row.binds_next = row.ledger.binds();
     if (find_next) row.binds_next = binds_next(times, point, memory, row.ledger);
     result.control_read_bytes += LayerDescriptor::size;

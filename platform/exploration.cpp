@@ -6,6 +6,7 @@ PlanPoint::PlanPoint(const DesignPoint& point)
     : stream{point.codec, point.codec_options, point.stream},
       array{point.design, point.geometry},
       buffers(point.buffers),
+      inter_layer(point.inter_layer),
       burst_bytes(point.burst_bytes) {}
 
 struct Exploration::Planned {

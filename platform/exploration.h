@@ -15,13 +15,14 @@ struct PlanPoint {
   StreamPoint stream;
   ArrayPoint array;
   BufferSizes buffers;
+  bool inter_layer = false;
   std::uint64_t burst_bytes = 64;
 
   explicit PlanPoint(const DesignPoint& point);
 
   friend bool operator==(const PlanPoint& a, const PlanPoint& b) {
     return a.stream == b.stream && a.array == b.array && a.buffers == b.buffers &&
-           a.burst_bytes == b.burst_bytes;
+           a.inter_layer == b.inter_layer && a.burst_bytes == b.burst_bytes;
   }
 };
 

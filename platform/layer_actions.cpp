@@ -273,6 +273,8 @@ ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point)
       decoded.add(*layer.streams.weight, *job.weights);
     }
   }
+  const auto results = static_cast<std::uint64_t>(shape.windows() * layer.descriptor.output_channels);
+  if (layer.plan.output_place) counts.activation_buffer_write_bytes += results * code_bytes;
   counts.decoded_bits = decoded.values * bits;
   counts.codec_groups = decoded.groups;
   if (point.design->activation == WidthSource::brick)
@@ -284,11 +286,10 @@ ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point)
   counts.register_bits = (read.activations + read.weights) * bits;
 
   if (layer.output != nullptr) {
-    const auto values = static_cast<std::uint64_t>(shape.windows() * layer.descriptor.output_channels);
-    counts.output_buffer_write_bytes = counts.output_buffer_read_bytes = values * code_bytes;
+    counts.output_buffer_write_bytes = counts.output_buffer_read_bytes = results * code_bytes;
     if (layer.coded_output()) {
-      counts.encoded_bits = values * bits;
-      counts.detected_bits += values * bits;
+      counts.encoded_bits = results * bits;
+      counts.detected_bits += results * bits;
       counts.codec_groups += static_cast<std::uint64_t>(layer.streams.output->layout().groups());
     }
   }

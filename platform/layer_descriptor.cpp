@@ -58,7 +58,9 @@ void visit_fields(Io& io, Descriptor& d) {
   io.number("folded", d.folded, 0, 1);
   for (auto* operand : {&d.activation, &d.weight, &d.output})
     io.byte("stream_width", operand->format.width, 0, 16);
+  io.byte("on_chip", d.on_chip, 0, 7);
   io.page("partial_address", d.partial_address);
+  io.number("output_place", d.output_place, 0, most);
 }
 
 constexpr std::uint64_t page_bytes = 4096;
@@ -174,6 +176,11 @@ LayerDescriptor LayerDescriptor::from_bytes(const std::array<std::uint8_t, size>
           "a folded layer has one group, no dilation and equal strides above 1");
   require(d.output_channels == 0 || d.output_channels == s.K || 4 * std::int64_t{d.output_channels} == s.K,
           "output_channels is not 0, K or K / 4");
+  require(!d.is(LayerDescriptor::output_stays) || d.output_channels > 0, "an output that stays is none");
+  require(!d.is(LayerDescriptor::not_written) || d.is(LayerDescriptor::output_stays),
+          "an output that is not written does not stay on chip");
+  require(d.output_place == 0 || d.is(LayerDescriptor::output_stays),
+          "output_place is not 0, and the output does not stay on chip");
   check_operand(d.activation, true);
   check_operand(d.weight, true);
   check_operand(d.output, false);

@@ -16,7 +16,7 @@ namespace dpred {
 
 /// A tensor in memory, as the engine must read or write it.
 struct OperandDescriptor {
-  std::uint64_t address = 0;        ///< of the stream
+  std::uint64_t address = 0;        ///< of the stream; of an input on chip: in the activation buffer
   std::uint64_t table_address = 0;  ///< of the offset table; unused in raw mode
   std::uint64_t bytes = 0;          ///< inputs: of the stream; output: the region's capacity
   std::uint32_t table_bytes = 0;    ///< likewise
@@ -42,7 +42,14 @@ struct LayerDescriptor {
   bool folded = false;
   /// Region for sums that leave the chip while they are partial, a multiple of 4096; 0: none do.
   std::uint64_t partial_address = 0;
+  // Bits of `on_chip`.
+  static constexpr std::uint8_t input_stays = 1;   ///< left in the activation buffer by the layer before
+  static constexpr std::uint8_t output_stays = 2;  ///< left there for the next layer, at output_place
+  static constexpr std::uint8_t not_written = 4;   ///< of an output that stays: it isn't in memory too
+  std::uint8_t on_chip = 0;
+  std::uint32_t output_place = 0;  ///< in the activation buffer
 
+  bool is(std::uint8_t bit) const { return (on_chip & bit) != 0; }
   StreamRole weight_role() const { return dpred::weight_role(shape); }
   Shape output_shape() const {
     return {shape.N, static_cast<std::int64_t>(output_channels), shape.OH, shape.OW};

@@ -100,6 +100,10 @@ std::vector<ParameterSpec> all_parameters() {
               "Capacity of the activation buffer."),
       integer("buffer.weight_bytes", 262144, {64, gibibyte}, "bytes", "Capacity of the weight buffer."),
       integer("buffer.output_bytes", 65536, {64, gibibyte}, "bytes", "Capacity of the output buffer."),
+      choice(
+          "buffer.inter_layer", "off-chip", {"off-chip", "auto"},
+          "Where results go between layers: off-chip, or, with auto, those that fit stay in the activation "
+          "buffer for the next layer where that saves traffic."),
       integer("buffer.activation_banks", 0, {0, 65536}, "",
               "Banks of the activation buffer; 0 means as many as are needed."),
       integer("buffer.weight_banks", 0, {0, 65536}, "",

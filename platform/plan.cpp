@@ -75,28 +75,30 @@ Traffic PlanTraffic::total() const {
 
 PlanTraffic traffic_by_job(const Plan& plan, const LayerStreams& streams, std::uint64_t burst) {
   PlanTraffic traffic;
-  traffic.tables.activation_read_bytes = rounded(streams.activation->plan().table_bytes(), burst);
+  const StreamDirectory* written = plan.output_in_memory ? streams.output : nullptr;
+  if (!plan.input_place)
+    traffic.tables.activation_read_bytes = rounded(streams.activation->plan().table_bytes(), burst);
   traffic.tables.weight_read_bytes = rounded(streams.weight->plan().table_bytes(), burst);
   OperandFetches activations(*streams.activation, burst);
   OperandFetches weights(*streams.weight, burst);
-  std::uint64_t finished = 0, written = 0;
+  std::uint64_t finished = 0, written_bytes = 0;
   for (const Job& job : plan.jobs) {
     Traffic& bytes = traffic.jobs.emplace_back();
     if (job.activations) bytes.activation_read_bytes = activations.bytes(*job.activations);
     if (job.weights) bytes.weight_read_bytes = weights.bytes(*job.weights);
     if (job.partials_in) bytes.output_read_bytes = rounded(job.partials_in->bytes, burst);
     if (job.partials_out) bytes.output_write_bytes = rounded(job.partials_out->bytes, burst);
-    if (streams.output == nullptr) continue;
+    if (written == nullptr) continue;
     for (const std::int64_t block : job.drained_blocks)
-      finished += streams.output->plan().block_bytes[static_cast<std::size_t>(block)];
+      finished += written->plan().block_bytes[static_cast<std::size_t>(block)];
     // The writer keeps the burst that is not full yet, so the stream is written once.
-    const std::uint64_t full = finished / burst * burst - written;
+    const std::uint64_t full = finished / burst * burst - written_bytes;
     bytes.output_write_bytes += full;
-    written += full;
+    written_bytes += full;
   }
-  if (streams.output != nullptr) {
-    traffic.tables.output_write_bytes = rounded(streams.output->stream_bytes(), burst) - written +
-                                        rounded(streams.output->plan().table_bytes(), burst);
+  if (written != nullptr) {
+    traffic.tables.output_write_bytes = rounded(written->stream_bytes(), burst) - written_bytes +
+                                        rounded(written->plan().table_bytes(), burst);
   }
   return traffic;
 }

@@ -74,6 +74,11 @@ struct Plan {
   TileSplit tile_split = TileSplit::filters;  ///< how the array computes the layer that is planned
   bool folded = false;
   std::int64_t band_rows = 0;  ///< output rows of a band; the last may have fewer
+  /// Where the whole input lies in the activation buffer since the layer before; none: it is filled.
+  std::optional<std::uint64_t> input_place;
+  /// Where the whole output is left in the activation buffer for the next layer; none: it isn't.
+  std::optional<std::uint64_t> output_place;
+  bool output_in_memory = true;  ///< blocks that are drained are written
   /// Jobs have parts of rows or of sums: of input channels, taps, output columns.
   bool split = false;
   std::int64_t tile_columns = 0;    ///< split: output columns of a job; the last may have fewer

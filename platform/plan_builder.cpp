@@ -80,7 +80,8 @@ Plan build_plan(const PlanCuts& cuts, const Choice& choice) {
     const FillPlaces::Key input_key{static_cast<std::int64_t>(b),
                                     static_cast<std::int64_t>(group.section_begin),
                                     static_cast<std::int64_t>(group.section_end)};
-    job.activations = activations.place(std::move(input), input_key, choice.activations_resident, i);
+    if (!cuts.input().input_on_chip)
+      job.activations = activations.place(std::move(input), input_key, choice.activations_resident, i);
     plan.activation_half_used = activations.most_used();
 
     Fill filters;

@@ -84,7 +84,8 @@ std::string describe(const Plan& plan, const PlannerInput& input, const BufferSi
       counted(plan.band_rows, "output row"),
       plan.split ? fmt::format(" x {}", counted(plan.tile_columns, "column")) : "",
       traffic.activation_read_bytes, reread_activations(plan, traffic.activation_read_bytes, input),
-      use(plan.activation_half_used, buffers.activation, plan.activations_resident),
+      use(plan.activation_half_used, buffers.activation, plan.activations_resident) +
+          (plan.input_place ? " since the layer before" : ""),
       traffic.weight_read_bytes, reread_weights(plan, traffic.weight_read_bytes, input),
       use(plan.weight_half_used, buffers.weight, plan.weights_resident), traffic.output_write_bytes,
       use(plan.output_half_used, buffers.output, false));

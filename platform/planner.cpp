@@ -147,6 +147,10 @@ std::optional<Plan> plan_of(const PlanCuts& cuts, std::uint64_t burst) {
 
 }  // namespace
 
+std::optional<Plan> find_plan(const PlannerInput& input, const BufferSizes& buffers, std::uint64_t burst) {
+  return plan_of(PlanCuts(input, buffers), burst);
+}
+
 Plan make_plan(const PlannerInput& input, const BufferSizes& buffers, std::uint64_t burst) {
   const PlanCuts cuts(input, buffers);
   std::optional<Plan> plan = plan_of(cuts, burst);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 
 #include "models/array/layer_schedule.h"
@@ -17,8 +18,7 @@ struct BufferSizes {
   BufferStore store = BufferStore::expanded;  ///< of activations and weights
 
   friend bool operator==(const BufferSizes& a, const BufferSizes& b) {
-    return a.activation == b.activation && a.weight == b.weight && a.output == b.output &&
-           a.store == b.store;
+    return a.activation == b.activation && a.weight == b.weight && a.output == b.output && a.store == b.store;
   }
 };
 
@@ -43,6 +43,9 @@ struct PlannerInput {
 /// Jobs are whole filter sets (or a part of one, where one is too large) x bands of output rows, over all
 /// input channels. InputError if half a buffer can't hold the smallest such job: says which and how much.
 Plan make_plan(const PlannerInput& input, const BufferSizes& buffers, std::uint64_t burst);
+
+/// The same; nothing where there is no such plan.
+std::optional<Plan> find_plan(const PlannerInput& input, const BufferSizes& buffers, std::uint64_t burst);
 
 /// The plan in words and a table of its jobs, for people. Of a long plan the first and the last jobs, unless
 /// `all_jobs`.

@@ -99,6 +99,7 @@ DesignPoint::DesignPoint(const Parameters& p) : memory(p, order_of(find_fidelity
   buffers.activation = unsigned_of("buffer.activation_bytes");
   buffers.weight = unsigned_of("buffer.weight_bytes");
   buffers.output = unsigned_of("buffer.output_bytes");
+  inter_layer = p.text("buffer.inter_layer") == "auto";
   banks.activation.banks = p.integer("buffer.activation_banks");
   banks.weight.banks = p.integer("buffer.weight_banks");
   banks.output.banks = p.integer("buffer.output_banks");
@@ -146,6 +147,9 @@ Preparation::Preparation(std::shared_ptr<NetworkFindings> findings, const Design
   layers_.reserve(layers.size());
   for (std::size_t i = 0; i < layers.size(); ++i)
     prepare(layers[i], (*tensors_)[i], *(*compute_)[i]);
+  plan();
+  for (PreparedLayer& layer : layers_)
+    place(layer);
   check_capacity(point.memory);
 }
 
@@ -162,94 +166,120 @@ std::uint64_t Preparation::allocate(std::uint64_t bytes) {
   return address;
 }
 
-StoredTensor& Preparation::place(const std::shared_ptr<const TensorStream>& stream, bool written_by_host) {
-  StoredTensor*& place = places_[stream.get()];
+StoredTensor& Preparation::place(const TensorStream& stream, bool written_by_host) {
+  StoredTensor*& place = places_[&stream];
   if (place == nullptr) {
     stored_.push_back(std::make_unique<StoredTensor>());
     place = stored_.back().get();
-    place->stream = stream.get();
+    place->stream = &stream;
     place->written_by_host = written_by_host;
-    place->address = allocate(stream->coded.stream_bytes());
-    place->table_address = stream->coded.has_table() ? allocate(stream->coded.table_bytes()) : 0;
-    place->directory = {stream, &stream->coded_directory};
+    place->address = allocate(stream.coded.stream_bytes());
+    place->table_address = stream.coded.has_table() ? allocate(stream.coded.table_bytes()) : 0;
   }
   return *place;
 }
 
-OperandDescriptor Preparation::describe(const StoredTensor& stored) const {
-  const StreamPlan& plan = stored.stream->coded;
+/// Without a place.
+OperandDescriptor Preparation::describe(const TensorStream& stream) const {
   OperandDescriptor operand;
+  operand.codec = codec_index(*point_.codec);
+  operand.format = stream.coded.format;
+  operand.width = static_cast<std::uint8_t>(stream.profile.width);
+  return operand;
+}
+
+OperandDescriptor Preparation::describe(const StoredTensor& stored) const {
+  OperandDescriptor operand = describe(*stored.stream);
+  const StreamPlan& plan = stored.stream->coded;
   operand.address = stored.address;
   operand.table_address = stored.table_address;
   operand.bytes = plan.stream_bytes();
   operand.table_bytes = static_cast<std::uint32_t>(plan.table_bytes());
-  operand.codec = codec_index(*point_.codec);
-  operand.format = plan.format;
-  operand.width = static_cast<std::uint8_t>(stored.stream->profile.width);
   return operand;
 }
 
+/// What doesn't depend on plans, with streams in block order.
 void Preparation::prepare(const Layer& layer, const LayerTensors& tensors, const LayerCompute& compute) {
-  const LayerShape& shape = layer.shape;
   PreparedLayer prepared;
   prepared.layer = &layer;
   prepared.compute = &compute;
-  prepared.descriptor_address = layers_.size() * LayerDescriptor::size;
-
-  const StoredTensor& input = place(tensors.input, true);
-  const StoredTensor& weight = place(tensors.weight, true);
-  // What the layer reads is kept alive beside it: its own output may lie in another order from now on.
-  prepared.streams = {input.directory.get(), weight.directory.get(), nullptr};
-  prepared.raw_streams = {&input.stream->raw_directory, &weight.stream->raw_directory, nullptr};
-
-  LayerDescriptor& descriptor = prepared.descriptor;
-  descriptor.shape = shape;
-  descriptor.weight_is_activation = layer.weight_is_activation;
-  descriptor.stream = point_.stream;
-  descriptor.activation = describe(input);
-  descriptor.weight = describe(weight);
-  if (!layer.bias.empty()) descriptor.bias_address = allocate(4 * static_cast<std::uint64_t>(shape.K));
-  descriptor.tile_split = compute.schedule().tile_split();
-  descriptor.folded = compute.schedule().is_folded();
-
-  StoredTensor* output = nullptr;
-  if (tensors.output) {
-    output = &place(tensors.output, false);
-    prepared.output = output;
-    descriptor.output = describe(*output);
-    descriptor.output_channels = static_cast<std::uint32_t>(output->stream->tensor->shape[1]);
-    prepared.streams.output = output->directory.get();
-    prepared.raw_streams.output = &output->stream->raw_directory;
-  } else {
-    descriptor.output.format.values.bits = static_cast<std::uint8_t>(network().bits);
-  }
+  prepared.tensors = &tensors;
+  prepared.output = tensors.output.get();
+  const TensorStream* output = prepared.output;
+  prepared.streams = {&tensors.input->coded_directory, &tensors.weight->coded_directory,
+                      output == nullptr ? nullptr : &output->coded_directory};
+  prepared.raw_streams = {&tensors.input->raw_directory, &tensors.weight->raw_directory,
+                          output == nullptr ? nullptr : &output->raw_directory};
 
   PlannerInput& planner = prepared.planner_input;
   planner.name = layer.name;
-  planner.shape = shape;
+  planner.shape = layer.shape;
   planner.schedule = &compute.schedule();
   planner.streams = prepared.streams;
-  planner.has_bias = descriptor.bias_address != 0;
-  planner.output_channels = descriptor.output_channels;
+  planner.has_bias = !layer.bias.empty();
+  planner.output_channels = output == nullptr ? 0 : output->tensor->shape[1];
   planner.output_bytes_per_value = network().bits / 8;
   planner.lanes = point_.geometry.lanes;
-  prepared.plan = make_plan(planner, point_.buffers, point_.burst_bytes);
-  if (prepared.plan.partial_bytes > 0) descriptor.partial_address = allocate(prepared.plan.partial_bytes);
-
-  if (output != nullptr) {
-    // Coded blocks lie in the order in which the plan finishes them.
-    const std::vector<std::int64_t> order =
-        output->stream->coded.has_table() ? prepared.plan.output_order() : std::vector<std::int64_t>{};
-    retired_.push_back(output->directory);
-    output->directory = std::make_shared<StreamDirectory>(output->stream->layout, output->stream->coded,
-                                                          order, output->stream->groups);
-    prepared.streams.output = planner.streams.output = output->directory.get();
-  }
-  prepared.traffic = traffic_of(prepared.plan, prepared.streams, point_.burst_bytes);
-  prepared.raw_traffic = traffic_of(prepared.plan, prepared.raw_streams, point_.burst_bytes);
-
   prepared.requantisation = requantisation_of(network(), layer);
   layers_.push_back(std::move(prepared));
+}
+
+void Preparation::plan() {
+  std::vector<PlannerInput> inputs;
+  for (const PreparedLayer& layer : layers_)
+    inputs.push_back(layer.planner_input);
+  InterLayerOptions options;
+  options.buffers = point_.buffers;
+  options.burst_bytes = point_.burst_bytes;
+  options.automatic = point_.inter_layer;
+  std::vector<PlannedLayer> planned = plan_layers(network(), inputs, options);
+  for (std::size_t i = 0; i < layers_.size(); ++i) {
+    PreparedLayer& layer = layers_[i];
+    layer.streams = layer.planner_input.streams = planned[i].streams;
+    layer.planner_input.input_on_chip = planned[i].plan.input_place.has_value();
+    layer.output_directory = std::move(planned[i].output);
+    layer.buffers = planned[i].buffers;
+    layer.stay = std::move(planned[i].stay);
+    layer.plan = std::move(planned[i].plan);
+    layer.traffic = traffic_of(layer.plan, layer.streams, point_.burst_bytes);
+    layer.raw_traffic = traffic_of(layer.plan, layer.raw_streams, point_.burst_bytes);
+  }
+}
+
+/// In memory, where it isn't on chip; and the descriptor, which says where.
+void Preparation::place(PreparedLayer& prepared) {
+  const Layer& layer = *prepared.layer;
+  prepared.descriptor_address =
+      static_cast<std::uint64_t>(&prepared - layers_.data()) * LayerDescriptor::size;
+  LayerDescriptor& descriptor = prepared.descriptor;
+  descriptor.shape = layer.shape;
+  descriptor.weight_is_activation = layer.weight_is_activation;
+  descriptor.stream = point_.stream;
+  const LayerTensors& tensors = *prepared.tensors;
+  if (prepared.plan.input_place) {
+    descriptor.activation = describe(*tensors.input);
+    descriptor.activation.address = *prepared.plan.input_place;
+    descriptor.on_chip |= LayerDescriptor::input_stays;
+  } else {
+    descriptor.activation = describe(place(*tensors.input, true));
+  }
+  descriptor.weight = describe(place(*tensors.weight, true));
+  if (!layer.bias.empty()) descriptor.bias_address = allocate(4 * static_cast<std::uint64_t>(layer.shape.K));
+  descriptor.tile_split = prepared.compute->schedule().tile_split();
+  descriptor.folded = prepared.compute->schedule().is_folded();
+  if (tensors.output) {
+    const TensorStream& output = *tensors.output;
+    descriptor.output = prepared.plan.output_in_memory ? describe(place(output, false)) : describe(output);
+    descriptor.output_channels = static_cast<std::uint32_t>(output.tensor->shape[1]);
+  } else {
+    descriptor.output.format.values.bits = static_cast<std::uint8_t>(network().bits);
+  }
+  if (!prepared.plan.output_in_memory) descriptor.on_chip |= LayerDescriptor::not_written;
+  if (prepared.plan.output_place) {
+    descriptor.on_chip |= LayerDescriptor::output_stays;
+    descriptor.output_place = static_cast<std::uint32_t>(*prepared.plan.output_place);
+  }
+  if (prepared.plan.partial_bytes > 0) descriptor.partial_address = allocate(prepared.plan.partial_bytes);
 }
 
 std::vector<std::uint8_t> Preparation::bias_bytes(const Layer& layer) const {

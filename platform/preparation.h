@@ -12,6 +12,7 @@
 #include "models/array/requantisation.h"
 #include "models/buffer/banks.h"
 #include "models/energy/energy_table.h"
+#include "platform/inter_layer.h"
 #include "platform/layer_descriptor.h"
 #include "platform/memory_point.h"
 #include "platform/network_findings.h"
@@ -42,6 +43,7 @@ struct DesignPoint {
   StreamOptions stream;
   BufferSizes buffers;
   BufferOrganisation banks;
+  bool inter_layer = false;  ///< outputs may stay on chip for the next layer
   MemoryPoint memory;
   std::uint64_t burst_bytes = 64;
   std::uint64_t clock_mhz = 1000;
@@ -70,8 +72,7 @@ CodecOptions codec_options(const Parameters& parameters);  ///< those of dpred
 struct StoredTensor {
   const TensorStream* stream = nullptr;
   std::uint64_t address = 0, table_address = 0;
-  bool written_by_host = true;                       ///< else by the layer that computes it
-  std::shared_ptr<const StreamDirectory> directory;  ///< blocks as they lie
+  bool written_by_host = true;  ///< else by the layer that computes it
 };
 
 struct PreparedLayer {
@@ -79,14 +80,21 @@ struct PreparedLayer {
   LayerDescriptor descriptor;
   std::uint64_t descriptor_address = 0;
   const LayerCompute* compute = nullptr;
-  const StoredTensor* output = nullptr;
+  const LayerTensors* tensors = nullptr;
+  const TensorStream* output = nullptr;  ///< of these; null: the result doesn't leave the array
   LayerStreams streams, raw_streams;
   PlannerInput planner_input;
+  BufferSizes buffers;  ///< what the plan has of them: less where the output stays on chip
   Plan plan;
-  Traffic traffic;                               ///< closed form
-  Traffic raw_traffic;                           ///< the same plan with every tensor uncompressed
-  std::optional<Requantisation> requantisation;  ///< none: the results are the recorded ones
-  bool coded_output() const { return output != nullptr && output->directory->plan().has_table(); }
+  OutputStay stay;
+  std::shared_ptr<const StreamDirectory> output_directory;  ///< of `streams`, also of later layers'
+  Traffic traffic;                                          ///< closed form
+  Traffic raw_traffic;                                      ///< the same plan with every tensor uncompressed
+  std::optional<Requantisation> requantisation;             ///< none: the results are the recorded ones
+  /// Whether results leave through the encoder.
+  bool coded_output() const {
+    return output != nullptr && plan.output_in_memory && output->coded.has_table();
+  }
 };
 
 class Preparation {
@@ -111,9 +119,12 @@ class Preparation {
   std::uint64_t memory_end() const { return next_address_; }
 
  private:
-  StoredTensor& place(const std::shared_ptr<const TensorStream>& stream, bool written_by_host);
+  StoredTensor& place(const TensorStream& stream, bool written_by_host);
   std::uint64_t allocate(std::uint64_t bytes);
   void prepare(const Layer& layer, const LayerTensors& tensors, const LayerCompute& compute);
+  void plan();
+  void place(PreparedLayer& layer);
+  OperandDescriptor describe(const TensorStream& stream) const;
   OperandDescriptor describe(const StoredTensor& stored) const;
 
   std::shared_ptr<NetworkFindings> findings_;
@@ -123,8 +134,6 @@ class Preparation {
   std::uint64_t next_address_ = 0;
   std::map<const TensorStream*, StoredTensor*> places_;
   std::vector<std::unique_ptr<StoredTensor>> stored_;
-  /// Directories that earlier layers still refer to.
-  std::vector<std::shared_ptr<const StreamDirectory>> retired_;
   std::vector<PreparedLayer> layers_;
 };
 

@@ -245,6 +245,33 @@ nlohmann::ordered_json buffers_json(const BuffersUse& used, const DesignPoint& p
   return json;
 }
 
+/// Outputs that are left on chip for the next layer.
+nlohmann::ordered_json inter_layer_json(const RunResult& result, const Network& network) {
+  nlohmann::ordered_json kept = nlohmann::ordered_json::array();
+  for (std::size_t i = 0; i < result.layers.size(); ++i) {
+    const OutputStay& stay = result.layers[i].stay;
+    if (stay.stay != Stay::kept) continue;
+    kept.push_back({{"tensor", network.layers[i].output},
+                    {"layer", result.layers[i].name},
+                    {"bytes", stay.bytes},
+                    {"written", !stay.reader.empty()}});
+    if (!stay.reader.empty()) kept.back()["written_for"] = stay.reader;
+  }
+  return {{"kept", std::move(kept)}};
+}
+
+std::string inter_layer_line(const RunResult& result) {
+  std::size_t outputs = 0, kept = 0, written = 0;
+  for (const LayerResult& layer : result.layers) {
+    outputs += layer.stay.bytes > 0;
+    if (layer.stay.stay != Stay::kept) continue;
+    ++kept;
+    written += !layer.stay.reader.empty();
+  }
+  return fmt::format("on chip   {} of {} outputs stay for the next layer, {} of them are written too\n", kept,
+                     outputs, written);
+}
+
 }  // namespace
 
 std::string layers_csv(const RunResult& result, const DesignPoint& point) {
@@ -312,6 +339,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
   }
   summary["buffers"] = buffers_json(result.buffers(), point);
   summary["energy"] = energy_json(result, network, point, baselines);
+  if (point.inter_layer) summary["inter_layer"] = inter_layer_json(result, network);
   if (baselines != nullptr) {
     nlohmann::ordered_json others;
     const std::uint64_t cycles = result.ledger().total();
@@ -434,6 +462,7 @@ std::string terminal_table(const RunResult& result, const Network& network, cons
                       result.raw_traffic().total(), ratio(traffic.total(), result.raw_traffic().total()));
   text += fmt::format("time      {} cycles = {:.1f} us: {:.1f} GOPS, {:.2f} GB/s\n", ledger.total(),
                       rates.time_us, rates.gops, rates.gb_per_s);
+  if (point.inter_layer) text += inter_layer_line(result);
   const auto percent = [&](CycleCause cause) { return 100 * ratio(ledger.of(cause), ledger.total()); };
   text += fmt::format(
       "cycles    compute {:.1f}%, stalls: activation {:.1f}% weight {:.1f}% output {:.1f}% codec {:.1f}%, "

@@ -25,6 +25,7 @@ struct LayerResult {
   BuffersUse buffers;
   ActionCounts actions;
   Energy energy;
+  OutputStay stay;  ///< whether the output is left on chip for the next layer
   Resource binds = Resource::compute;
   Resource binds_next = Resource::compute;
 };

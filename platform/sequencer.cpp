@@ -50,18 +50,34 @@ void Sequencer::check_descriptor() const {
     require(operand.format.widths == plan.format.widths, "the rounding of a stream's widths");
     require(operand.format.width == plan.format.width, "a stream's width");
     require(layer_.stream == stream.layout().options(), "the cut into groups, slices and blocks");
-    require(operand.table_bytes >= plan.table_bytes(), "a table's size");
+  };
+  const auto check_table = [&](const OperandDescriptor& operand, const StreamDirectory& stream) {
+    require(operand.table_bytes >= stream.plan().table_bytes(), "a table's size");
   };
   check(layer_.activation, *model_->streams.activation, layer_.shape.input());
   check(layer_.weight, *model_->streams.weight, layer_.shape.weight());
-  require(layer_.activation.bytes == model_->streams.activation->stream_bytes() &&
-              layer_.weight.bytes == model_->streams.weight->stream_bytes(),
-          "a stream's size");
+  const Plan& plan = *model_->plan;
+  require(layer_.is(LayerDescriptor::input_stays) == plan.input_place.has_value(),
+          "whether the input is on chip");
+  if (plan.input_place) {
+    require(layer_.activation.address == *plan.input_place, "the input's place on chip");
+  } else {
+    check_table(layer_.activation, *model_->streams.activation);
+    require(layer_.activation.bytes == model_->streams.activation->stream_bytes(), "a stream's size");
+  }
+  check_table(layer_.weight, *model_->streams.weight);
+  require(layer_.weight.bytes == model_->streams.weight->stream_bytes(), "a stream's size");
   require(layer_.tile_split == model_->plan->tile_split, "the split of tiles");
   require(layer_.folded == model_->plan->folded, "folding");
   require((layer_.output_channels > 0) == (model_->streams.output != nullptr), "whether there is an output");
   if (model_->streams.output != nullptr) {
     check(layer_.output, *model_->streams.output, layer_.output_shape());
+    require(layer_.is(LayerDescriptor::output_stays) == plan.output_place.has_value() &&
+                layer_.output_place == plan.output_place.value_or(0),
+            "the output's place on chip");
+    require(layer_.is(LayerDescriptor::not_written) == !plan.output_in_memory,
+            "whether the output is written");
+    if (plan.output_in_memory) check_table(layer_.output, *model_->streams.output);
     require(model_->results != nullptr && model_->results->shape == layer_.output_shape(),
             "the results' shape");
   }
@@ -77,6 +93,8 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   streams.activation = stream(layer.activation, model_->streams.activation);
   streams.weight = stream(layer.weight, model_->streams.weight);
   streams.output = stream(layer.output, layer.output_channels > 0 ? model_->streams.output : nullptr);
+  if (layer.is(LayerDescriptor::output_stays)) streams.output_place = layer.output_place;
+  streams.output_in_memory = !layer.is(LayerDescriptor::not_written);
   streams.bias_address = layer.bias_address;
   streams.partial_address = layer.partial_address;
   streams.elided = what_if_.elided;
@@ -136,7 +154,8 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
   if (failure_) std::rethrow_exception(failure_);
 
   end = std::max(end, clock_.cycle_at(output_done_));
-  const bool coded_output = model.streams.output != nullptr && model.streams.output->plan().has_table();
+  const bool coded_output = model.streams.output != nullptr && model.plan->output_in_memory &&
+                            model.streams.output->plan().has_table();
   if (coded_output) end += config_.detect_latency;
   ledger_.charge(CycleCause::overhead, end - start_cycle - ledger_.total());
   const sc_core::sc_time now = sc_core::sc_time_stamp();
@@ -174,6 +193,15 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
   return end;
 }
 
+/// The whole input, as the layer before has left it.
+ArrivedRows Sequencer::input_on_chip() const {
+  ArrivedRows all;
+  for (const StreamSection& section : model_->streams.activation->layout().sections())
+    all.rows.push_back({section.first_row, section.end_row()});
+  all.buffer_address = layer_.activation.address;
+  return all;
+}
+
 /// Waits until the memory has answered all that the job needs, gives its operands to the array and returns
 /// since when they are there; likewise its half of the output buffer.
 JobReadiness Sequencer::await_operands(std::size_t job) {
@@ -194,6 +222,7 @@ JobReadiness Sequencer::await_operands(std::size_t job) {
     operands.weight =
         readiness(std::max(times.at_engine, weights.at_engine), std::max(times.in_buffer, weights.in_buffer));
   }
+  if (job == 0 && model_->plan->input_place) array->take_activations(input_on_chip());
   if (state.activations) {
     const FetchTimes times = state.activations();
     operands.activation = readiness(times.at_engine, times.in_buffer);
@@ -246,6 +275,23 @@ std::uint64_t Sequencer::result_words(std::size_t job) const {
       results.buffer_address, static_cast<std::uint64_t>(values) * layer_.output.format.values.bits / 8);
 }
 
+/// Words of the activation buffer that a job's results take where they stay on chip; 0 where its banks are
+/// not limited.
+std::uint64_t Sequencer::stay_words(std::size_t job) const {
+  const BufferBanks& banks = config_.banks.activation;
+  if (!layer_.is(LayerDescriptor::output_stays) || !banks.limited()) return 0;
+  const StreamLayout& layout = model_->streams.output->layout();
+  const std::uint64_t code_bytes = layer_.output.format.values.bits / 8;
+  std::uint64_t words = 0;
+  for (const std::int64_t block : model_->plan->jobs[job].drained_blocks) {
+    const std::int64_t first_row = layout.blocks()[static_cast<std::size_t>(block)].first_row;
+    words += banks.words(
+        layer_.output_place + static_cast<std::uint64_t>(layout.values_before(first_row)) * code_bytes,
+        static_cast<std::uint64_t>(layout.block_values(block)) * code_bytes);
+  }
+  return words;
+}
+
 /// Charges what a job takes beyond its compute cycles because banks are busy, and counts the buffers' words.
 /// Returns the cycles charged.
 std::uint64_t Sequencer::charge_conflicts(std::size_t job, const JobBufferUse& use) {
@@ -253,7 +299,8 @@ std::uint64_t Sequencer::charge_conflicts(std::size_t job, const JobBufferUse& u
   const BufferOrganisation& banks = config_.banks;
   const OperandsRead& reads = use.reads;
   buffers_use_.activation.words_read += reads.activation.words;
-  buffers_use_.activation.words_written += fill_words(jobs[job].activations, banks.activation);
+  buffers_use_.activation.words_written +=
+      fill_words(jobs[job].activations, banks.activation) + stay_words(job);
   buffers_use_.weight.words_read += reads.weight.words;
   buffers_use_.weight.words_written += fill_words(jobs[job].weights, banks.weight);
   buffers_use_.output.words_written += result_words(job);
@@ -264,6 +311,7 @@ std::uint64_t Sequencer::charge_conflicts(std::size_t job, const JobBufferUse& u
   const auto with_fill = [](const BufferBanks& organisation, std::uint64_t read, std::uint64_t filled) {
     return organisation.shares_ports() ? read + organisation.run_cycles(filled) : 0;
   };
+  const std::uint64_t left = banks.activation.shares_ports() && job > 0 ? stay_words(job - 1) : 0;
   const std::uint64_t drained = banks.output.shares_ports() && job > 0 ? result_words(job - 1) : 0;
   const std::optional<Fill> none;
   const bool last = job + 1 == jobs.size();
@@ -279,7 +327,8 @@ std::uint64_t Sequencer::charge_conflicts(std::size_t job, const JobBufferUse& u
                         fill_words(last ? none : jobs[job + 1].weights, banks.weight))},
       Operand{CycleCause::stall_activation, buffers_use_.activation, reads.activation.conflict_cycles,
               with_fill(banks.activation, reads.activation.port_cycles,
-                        fill_words(last ? none : jobs[job + 1].activations, banks.activation))},
+                        fill_words(last ? none : jobs[job + 1].activations, banks.activation)) +
+                  banks.activation.run_cycles(left)},
       Operand{CycleCause::stall_output, buffers_use_.output, 0,
               banks.output.run_cycles(result_words(job)) + banks.output.run_cycles(drained)}};
   std::uint64_t cycles = use.step_cycles + reads.weight.conflict_cycles + reads.activation.conflict_cycles;
@@ -347,7 +396,9 @@ void Sequencer::drain_process() {
 
 void Sequencer::fill_layer() {
   const auto weight_table = engine->fetch_table(dpred::Operand::weight);
-  const auto activation_table = engine->fetch_table(dpred::Operand::activation);
+  const auto activation_table = layer_.is(LayerDescriptor::input_stays)
+                                    ? Pending<sc_core::sc_time>()
+                                    : engine->fetch_table(dpred::Operand::activation);
   for (const auto* table : {&weight_table, &activation_table}) {
     const sc_core::sc_time there = *table ? (*table)() : sc_core::SC_ZERO_TIME;
     if (there > sc_core::sc_time_stamp()) wait(there - sc_core::sc_time_stamp());

@@ -87,7 +87,9 @@ class Sequencer : public sc_core::sc_module {
   std::uint64_t charge_conflicts(std::size_t job, const JobBufferUse& use);
   std::uint64_t fill_words(const std::optional<Fill>& fill, const BufferBanks& banks) const;
   std::uint64_t result_words(std::size_t job) const;
+  std::uint64_t stay_words(std::size_t job) const;
   JobResults results_of(std::size_t index) const;
+  ArrivedRows input_on_chip() const;
 
   SequencerConfig config_;
   CycleClock clock_;

@@ -123,6 +123,7 @@ class Testbed : public sc_core::sc_module {
       row.traffic.output_read_bytes = after.output_read_bytes - before.output_read_bytes;
       row.raw_traffic = layer.raw_traffic;
       row.buffers = accelerator_.buffers_use();
+      row.stay = layer.stay;
       row.binds = row.binds_next = row.ledger.binds();
       result.layers.push_back(std::move(row));
       if (progress_) progress_(i + 1);
@@ -233,7 +234,7 @@ class Testbed : public sc_core::sc_module {
     model.streams = layer.streams;
     model.activation_bricks = layer.compute->activation_bricks().get();
     model.weight_bricks = layer.compute->weight_bricks().get();
-    model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
+    model.results = layer.output == nullptr ? nullptr : layer.output->tensor;
     model.requantisation = layer.requantisation ? &*layer.requantisation : nullptr;
     model.checked = options_.check;
     return model;

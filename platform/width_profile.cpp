@@ -231,17 +231,24 @@ std::string width_profile_json(const Network& network, const WidthProfile& profi
   for (const auto& [key, widths] : profile.tensors) {
     tensors.push_back(line(key, tensor_json(network.tensor(key), widths, weights.count(key) != 0)));
   }
-  const std::vector<std::string> members = {line("width_profile", Json(1)),
-                                            line("network", Json(network.name)),
-                                            line("source", Json(network.source)),
-                                            line("values", Json(to_string(profile.values))),
-                                            line("bits", Json(network.bits)),
-                                            line("group", Json(profile.group)),
-                                            line("slice_channels", Json(profile.slice_channels)),
-                                            line("lanes", Json(profile.lanes)),
-                                            line("tensors", lines(tensors, '{', '}')),
-                                            line("aux", lines(vectors, '{', '}')),
-                                            line("layers", lines(layers, '[', ']'))};
+  std::vector<std::string> members = {line("width_profile", Json(1)),
+                                      line("network", Json(network.name)),
+                                      line("source", Json(network.source)),
+                                      line("values", Json(to_string(profile.values))),
+                                      line("bits", Json(network.bits)),
+                                      line("group", Json(profile.group)),
+                                      line("slice_channels", Json(profile.slice_channels)),
+                                      line("lanes", Json(profile.lanes)),
+                                      line("tensors", lines(tensors, '{', '}')),
+                                      line("aux", lines(vectors, '{', '}')),
+                                      line("layers", lines(layers, '[', ']'))};
+  if (network.host_tensors) {
+    // What the host does is nobody's business; which of these tensors it needs is.
+    Json host = Json::array();
+    for (const std::string& key : *network.host_tensors)
+      if (profile.tensors.count(key) != 0) host.push_back(key);
+    members.push_back(line("graph", host));
+  }
   return lines(members, '{', '}') + "\n";
 }
 

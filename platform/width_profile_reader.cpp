@@ -289,6 +289,7 @@ Network read_width_profile(const fs::path& path) {
   }
   network.layers = read_layers(manifest.member("layers"), entries);
   check_all_used(tensors, entries, network.layers, {});
+  network.host_tensors = tensors_among(graph_texts(document), entries);
   check_complete(tensors, network, *profile);
   network.profile = std::move(profile);
   Fnv1a64 hash;

@@ -30,6 +30,12 @@ std::string array_options(const LayerDescriptor& layer) {
   return text.empty() ? text : text + "\n";
 }
 
+/// A line on whether the output stays on chip, where that is asked for.
+std::string inter_layer(const PreparedLayer& layer, const DesignPoint& point) {
+  if (!point.inter_layer) return {};
+  return "  next layer   " + describe(layer.stay, *layer.layer, point.buffers) + "\n";
+}
+
 }  // namespace
 
 int explain_command(const std::vector<std::string>& arguments) {
@@ -57,8 +63,8 @@ int explain_command(const std::vector<std::string>& arguments) {
     std::cout << "layer " << i + 1 << ": " << short_name(layer.layer->name, 60) << " ("
               << to_string(layer.layer->op) << ", N" << s.N << " C" << s.C << " H" << s.H << " W" << s.W
               << " K" << s.K << " R" << s.R << " S" << s.S << " groups " << s.groups << ")\n"
-              << array_options(layer.descriptor)
-              << describe(layer.plan, layer.planner_input, point.buffers, point.burst_bytes,
+              << array_options(layer.descriptor) << inter_layer(layer, point)
+              << describe(layer.plan, layer.planner_input, layer.buffers, point.burst_bytes,
                           line->options.count("jobs") != 0)
               << '\n';
     rows.push_back({i + 1, layer.layer->name, layer.compute->slots().cycles()});

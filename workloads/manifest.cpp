@@ -252,6 +252,36 @@ std::vector<Layer> read_layers(const JsonField& field, const Entries& entries) {
   return layers;
 }
 
+namespace {
+
+/// Adds every text in `value` to `texts`. The parser has bounded the depth.
+void collect_texts(const nlohmann::json& value, std::set<std::string>& texts) {
+  if (value.is_string()) texts.insert(value.get_ref<const std::string&>());
+  if (value.is_structured()) {
+    for (const auto& element : value)
+      collect_texts(element, texts);
+  }
+}
+
+}  // namespace
+
+std::optional<std::set<std::string>> graph_texts(const nlohmann::json& manifest) {
+  const auto graph = manifest.find("graph");
+  if (graph == manifest.end() || graph->is_null()) return std::nullopt;
+  std::set<std::string> texts;
+  collect_texts(*graph, texts);
+  return texts;
+}
+
+std::optional<std::set<std::string>> tensors_among(const std::optional<std::set<std::string>>& texts,
+                                                   const Entries& entries) {
+  if (!texts) return std::nullopt;
+  std::set<std::string> tensors;
+  for (const std::string& text : *texts)
+    if (entries.tensors.count(text) != 0) tensors.insert(text);
+  return tensors;
+}
+
 void check_all_used(const JsonField& tensors, const Entries& entries, const std::vector<Layer>& layers,
                     std::set<std::string> mentioned) {
   for (const Layer& layer : layers)

@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -50,6 +51,13 @@ TensorEntry read_tensor(const JsonField& field, const std::string& key, int netw
 Layer read_layer(const JsonField& field, const Entries& entries);
 /// All layers; at least one.
 std::vector<Layer> read_layers(const JsonField& field, const Entries& entries);
+
+/// All texts in the manifest's `graph`, or nothing where it has none.
+std::optional<std::set<std::string>> graph_texts(const nlohmann::json& manifest);
+
+/// Those of the texts that are tensors; nothing where there are no texts.
+std::optional<std::set<std::string>> tensors_among(const std::optional<std::set<std::string>>& texts,
+                                                   const Entries& entries);
 
 /// InputError if a tensor is neither read nor written by a layer, nor among those of `mentioned`.
 void check_all_used(const JsonField& tensors, const Entries& entries, const std::vector<Layer>& layers,

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -89,11 +91,14 @@ struct Network {
   std::string source;  ///< free text from the manifest
   int bits = 8;
   Provenance provenance = Provenance::real;
-  std::string hash;  ///< FNV-1a 64 of manifest and tensor files in order of key, 16 hex digits
+  std::string hash;        ///< FNV-1a 64 of manifest and tensor files in order of key, 16 hex digits
   std::int64_t batch = 1;  ///< how often the recorded inputs are repeated, see workloads/batch.h
   std::vector<Layer> layers;
   std::map<std::string, Tensor> tensors;
   std::map<std::string, Auxiliary> aux;
+  /// Tensors that the host reads or makes between the layers: those that the manifest's `graph` mentions.
+  /// None: the manifest doesn't say.
+  std::optional<std::set<std::string>> host_tensors;
   /// Where tensors have no values (`data` is empty): what is known of them instead. Else null.
   std::shared_ptr<const WidthProfile> profile;
 

@@ -82,15 +82,6 @@ AuxEntry aux_entry(const JsonField& field) {
   return entry;
 }
 
-/// Adds every text in `value` to `texts`. The parser has bounded the depth.
-void collect_texts(const nlohmann::json& value, std::set<std::string>& texts) {
-  if (value.is_string()) texts.insert(value.get_ref<const std::string&>());
-  if (value.is_structured()) {
-    for (const auto& element : value)
-      collect_texts(element, texts);
-  }
-}
-
 /// Reads the .npy files of one folder, each once, and hashes them in the order they are read.
 class FileReader {
  public:
@@ -222,9 +213,9 @@ Manifest parse_manifest(const std::string& bytes, const std::string& file) {
       entries.aux.emplace(key, aux_entry(aux->member(key)));
   }
   network.layers = read_layers(manifest.member("layers"), entries);
-  std::set<std::string> mentioned;
-  if (const auto graph = document.find("graph"); graph != document.end()) collect_texts(*graph, mentioned);
-  check_all_used(tensors, entries, network.layers, std::move(mentioned));
+  const std::optional<std::set<std::string>> texts = graph_texts(document);
+  check_all_used(tensors, entries, network.layers, texts.value_or(std::set<std::string>{}));
+  network.host_tensors = tensors_among(texts, entries);
   for (auto& [key, entry] : entries.tensors) {
     parsed.tensor_files.emplace(key, std::move(entry.file));
     network.tensors.emplace(key, std::move(entry.tensor));

@@ -67,6 +67,7 @@ class StreamDirectory {
 
   const StreamLayout& layout() const { return *layout_; }
   const StreamPlan& plan() const { return *plan_; }
+  const GroupSizes& groups() const { return groups_; }
   std::uint64_t block_offset(std::int64_t block) const { return offsets_[static_cast<std::size_t>(block)]; }
 
   /// The bytes of these rows; ranges that adjoin in memory are one.

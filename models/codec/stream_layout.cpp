@@ -62,6 +62,14 @@ std::int64_t StreamLayout::block_of_row(std::int64_t row) const {
   return section.first_block + (row - section.first_row) / section.rows_per_block;
 }
 
+std::int64_t StreamLayout::values_before(std::int64_t row) const {
+  const std::size_t number = section_number(row);
+  std::int64_t values = 0;
+  for (std::size_t s = 0; s < number; ++s)
+    values += sections_[s].rows * sections_[s].row_values;
+  return values + (row - sections_[number].first_row) * sections_[number].row_values;
+}
+
 std::int64_t StreamLayout::block_values(std::int64_t block) const {
   const StreamBlock& b = blocks_[static_cast<std::size_t>(block)];
   return b.rows * section_of(b).row_values;

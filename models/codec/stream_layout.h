@@ -71,6 +71,8 @@ class StreamLayout {
   const StreamSection& section_of_row(std::int64_t row) const { return sections_[section_number(row)]; }
   std::int64_t rows() const { return sections_.back().end_row(); }
   std::int64_t row_values(std::int64_t row) const { return section_of_row(row).row_values; }
+  /// Values of the rows before this one.
+  std::int64_t values_before(std::int64_t row) const;
 
   const std::vector<StreamBlock>& blocks() const { return blocks_; }
   const StreamSection& section_of(const StreamBlock& block) const { return sections_[block.section]; }

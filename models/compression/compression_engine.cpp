@@ -397,8 +397,11 @@ Pending<DrainTimes> CompressionEngine::drain(const JobResults& results,
   for (const std::int64_t block : blocks) {
     const StreamBlock& rows = directory.layout().blocks()[static_cast<std::size_t>(block)];
     groups += groups_of(directory.layout(), {rows.first_row, rows.first_row + rows.rows});
-    encode(block);
+    if (!layer_.elided) collect_block(rows);
+    if (layer_.output_place) leave_on_chip(block);
+    if (layer_.output_in_memory) encode(block);
   }
+  if (!layer_.output_in_memory) return {};
   sc_core::sc_time encoded = now;
   if (directory.plan().has_table() && config_.encoders != 0 && !layer_.ideal_codec) {
     const std::uint64_t cycles = divide_up(static_cast<std::uint64_t>(groups), config_.encoders);
@@ -452,24 +455,45 @@ void CompressionEngine::take_results(const JobResults& results) {
   }
 }
 
-void CompressionEngine::encode(std::int64_t block) {
+/// Takes the rows of a block that is complete out of those that wait.
+void CompressionEngine::collect_block(const StreamBlock& block) {
+  drained_containers_.clear();
+  for (std::int64_t row = block.first_row; row < block.first_row + block.rows; ++row) {
+    const auto at = output_.rows.find(row);
+    if (at == output_.rows.end()) throw std::logic_error("an output block is drained before it is complete");
+    drained_containers_.insert(drained_containers_.end(), at->second.begin(), at->second.end());
+    output_.rows.erase(at);
+  }
+}
+
+/// The block that was collected goes to the activation buffer, as codes, where the next layer finds its rows.
+void CompressionEngine::leave_on_chip(std::int64_t block) {
   const StreamDirectory& directory = *output_.stream.directory;
   const StreamLayout& layout = directory.layout();
+  const ValueFormat& format = directory.plan().format.values;
+  const std::uint64_t code_bytes = format.bits / 8;
+  const std::int64_t first_row = layout.blocks()[static_cast<std::size_t>(block)].first_row;
+  const std::uint64_t address =
+      *layer_.output_place + static_cast<std::uint64_t>(layout.values_before(first_row)) * code_bytes;
+  drained_codes_.resize(static_cast<std::size_t>(layout.block_values(block)) * code_bytes);
+  if (!layer_.elided) {
+    add_to_containers(format.bits, drained_containers_.data(), drained_codes_.size() / code_bytes,
+                      format.zero_point, drained_codes_.data());
+  }
+  stay_access_.transfer(activation_buffer, tlm::TLM_WRITE_COMMAND, address, drained_codes_.data(),
+                        drained_codes_.size(), layer_.elided);
+}
+
+/// The block that was collected goes to the end of the stream.
+void CompressionEngine::encode(std::int64_t block) {
+  const StreamDirectory& directory = *output_.stream.directory;
   const StreamPlan& plan = directory.plan();
-  const StreamBlock& rows = layout.blocks()[static_cast<std::size_t>(block)];
   std::vector<std::uint8_t> bytes;
   if (layer_.elided) {
     bytes.resize(plan.block_bytes[static_cast<std::size_t>(block)]);
   } else {
-    std::vector<std::uint8_t> containers;
-    for (std::int64_t row = rows.first_row; row < rows.first_row + rows.rows; ++row) {
-      const auto at = output_.rows.find(row);
-      if (at == output_.rows.end())
-        throw std::logic_error("an output block is drained before it is complete");
-      containers.insert(containers.end(), at->second.begin(), at->second.end());
-      output_.rows.erase(at);
-    }
-    encode_block(*output_.stream.codec, layout, plan.format, block, containers.data(), bytes);
+    encode_block(*output_.stream.codec, directory.layout(), plan.format, block, drained_containers_.data(),
+                 bytes);
   }
   // Without a table, rows are found by counting: blocks lie in block order, whenever they are finished.
   if (!plan.has_table()) output_.offset = directory.block_offset(block);
@@ -544,7 +568,7 @@ void CompressionEngine::await_write(MemoryTransfer& write) {
 }
 
 Pending<sc_core::sc_time> CompressionEngine::finish_output() {
-  if (output_.stream.directory == nullptr) return {};
+  if (output_.stream.directory == nullptr || !layer_.output_in_memory) return {};
   write_out(true);
   const StreamPlan& plan = output_.stream.directory->plan();
   if (plan.has_table()) {

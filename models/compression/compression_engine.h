@@ -118,6 +118,8 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   void decode_parts(const Source& from, const Fetch::Piece& piece, const std::uint8_t* bytes);
   void store_codes(Operand operand, const ValueFormat& format, std::uint64_t buffer_address);
   void take_results(const JobResults& results);
+  void collect_block(const StreamBlock& block);
+  void leave_on_chip(std::int64_t block);
   void encode(std::int64_t block);
   void put(std::uint64_t at, const std::vector<std::uint8_t>& bytes);
   void make_ready(std::uint64_t at, const std::uint8_t* bytes, std::uint64_t length);
@@ -130,14 +132,16 @@ class CompressionEngine : public sc_core::sc_module, public EngineControl {
   EngineLayer layer_;
   EngineTraffic traffic_;
   MemoryPort port_;
-  MemoryAccess fill_access_, drain_access_;
+  MemoryAccess fill_access_, drain_access_, stay_access_;
   Source activation_, weight_;
   FetchCursor bias_cursor_{1};
   std::vector<std::uint8_t> bias_bytes_;  ///< that have been fetched, from the first filter's on
   Sink output_;
   std::vector<std::uint8_t> fill_staging_, drain_staging_;
-  std::vector<std::uint8_t> containers_;        ///< of the fetch that is being decoded
-  std::vector<std::uint8_t> block_containers_;  ///< of a block that can only be decoded whole
+  std::vector<std::uint8_t> containers_;          ///< of the fetch that is being decoded
+  std::vector<std::uint8_t> block_containers_;    ///< of a block that can only be decoded whole
+  std::vector<std::uint8_t> drained_containers_;  ///< of a block of results, empty where data is elided
+  std::vector<std::uint8_t> drained_codes_;
 };
 
 }  // namespace dpred

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <systemc>
 #include <vector>
 
@@ -25,7 +26,11 @@ struct EngineStream {
 
 struct EngineLayer {
   EngineStream activation, weight;
-  EngineStream output;                ///< without a directory: nothing leaves the chip
+  EngineStream output;           ///< without a directory: there is none
+  bool output_in_memory = true;  ///< the output's blocks are encoded and written
+  /// The output's blocks are left in the activation buffer, as codes, the whole tensor from this address on
+  /// in the order of its stream. None: they are not.
+  std::optional<std::uint64_t> output_place;
   std::uint64_t bias_address = 0;     ///< 0: none
   std::uint64_t partial_address = 0;  ///< region for partial sums; 0: none leave the chip
   bool elided = false;                ///< no bytes are copied or coded; time and counts as usual
@@ -88,7 +93,7 @@ class EngineControl : public virtual sc_core::sc_interface {
   virtual Pending<DrainTimes> drain_partials(std::uint64_t offset, std::uint64_t bytes,
                                              std::uint64_t buffer_address) = 0;
   virtual Pending<FetchedBiases> fetch_biases(RowRange filters) = 0;
-  /// Takes a job's results in and writes the blocks that they complete.
+  /// Takes a job's results in, and writes or leaves on chip the blocks that they complete.
   virtual Pending<DrainTimes> drain(const JobResults& results, const std::vector<std::int64_t>& blocks) = 0;
   /// Writes what is left of the stream, and the table. Completes when all that was drained is in memory.
   virtual Pending<sc_core::sc_time> finish_output() = 0;

@@ -83,7 +83,7 @@ struct Bench {
           model.streams = layer.streams;
           model.activation_bricks = layer.compute->activation_bricks().get();
           model.weight_bricks = layer.compute->weight_bricks().get();
-          model.results = layer.output == nullptr ? nullptr : layer.output->stream->tensor;
+          model.results = layer.output == nullptr ? nullptr : layer.output->tensor;
           model.requantisation = layer.requantisation ? &*layer.requantisation : nullptr;
           model.checked = checked;
           ledgers.push_back(accelerator->run(layer.descriptor_address, model, WhatIf{}));
@@ -303,6 +303,50 @@ TEST_CASE("one width that is too small fails a check") {
       }
     }
   }
+}
+
+TEST_CASE("a descriptor that has tensors on chip elsewhere than the plan is refused") {
+  Random random(73);
+  Network network;
+  network.host_tensors.emplace();
+  for (int i = 0; i < 3; ++i) {
+    Layer layer;
+    layer.name = "layer" + std::to_string(i);
+    layer.shape.C = layer.shape.K = 8, layer.shape.H = layer.shape.OH = 16;
+    layer.input = "t" + std::to_string(i), layer.weight = "w" + std::to_string(i);
+    layer.output = "t" + std::to_string(i + 1);
+    if (i == 0) network.tensors["t0"] = random_tensor(random, "t0", layer.shape.input(), 8);
+    network.tensors[layer.weight] = random_tensor(random, layer.weight, layer.shape.weight(), 8);
+    network.tensors[layer.output] = random_tensor(random, layer.output, layer.shape.input(), 8);
+    network.layers.push_back(layer);
+  }
+  const Settings settings = {{"buffer.inter_layer", "auto"}};
+  Bench good(network, settings);
+  REQUIRE(good.run() == "fine");
+  REQUIRE(good.accelerator->traffic().activation_read_bytes ==
+          good.preparation.layers()[0].traffic.activation_read_bytes);
+  REQUIRE(good.preparation.layers()[1].descriptor.on_chip == 7);
+  const auto outcome = [&](std::size_t layer, void (*change)(LayerDescriptor&)) {
+    Bench bench(network, settings);
+    LayerDescriptor descriptor = bench.preparation.layers()[layer].descriptor;
+    change(descriptor);
+    bench.store(descriptor, bench.preparation.layers()[layer].descriptor_address);
+    return bench.run();
+  };
+  const std::string refused = "InputError: layer descriptor: ";
+  const std::string elsewhere = " is not that of the layer in memory";
+  CHECK(outcome(1, [](LayerDescriptor& d) { d.on_chip &= static_cast<std::uint8_t>(~1); }) ==
+        refused + "whether the input is on chip" + elsewhere);
+  CHECK(outcome(0, [](LayerDescriptor& d) { d.on_chip |= LayerDescriptor::input_stays; }) ==
+        refused + "whether the input is on chip" + elsewhere);
+  CHECK(outcome(1, [](LayerDescriptor& d) { d.activation.address += 64; }) ==
+        refused + "the input's place on chip" + elsewhere);
+  CHECK(outcome(0, [](LayerDescriptor& d) { d.output_place -= 64; }) ==
+        refused + "the output's place on chip" + elsewhere);
+  CHECK(outcome(2, [](LayerDescriptor& d) { d.on_chip |= LayerDescriptor::output_stays; }) ==
+        refused + "the output's place on chip" + elsewhere);
+  CHECK(outcome(1, [](LayerDescriptor& d) { d.on_chip = 3; }) ==
+        refused + "whether the output is written" + elsewhere);
 }
 
 TEST_CASE("an output region that is too small ends the run and is not left") {

@@ -56,6 +56,11 @@ LayerDescriptor random_descriptor(Random& random) {
       random.of<std::int64_t>({0, d.shape.K, d.shape.K % 4 == 0 ? d.shape.K / 4 : d.shape.K}));
   d.bias_address = wide(random);
   d.tile_split = random.of<TileSplit>({TileSplit::filters, TileSplit::windows});
+  if (d.output_channels > 0 && random.chance(50)) {
+    d.on_chip = LayerDescriptor::output_stays | random.of<std::uint8_t>({0, LayerDescriptor::not_written});
+    d.output_place = static_cast<std::uint32_t>(random.in(0, 1 << 30));
+  }
+  if (random.chance(50)) d.on_chip |= LayerDescriptor::input_stays;
   const LayerShape& s = d.shape;
   d.folded = s.groups == 1 && s.dilation == std::array<std::int64_t, 2>{1, 1} && s.stride[0] > 1 &&
              s.stride[0] == s.stride[1] && random.chance(50);
@@ -83,7 +88,8 @@ bool same(const LayerDescriptor& a, const LayerDescriptor& b) {
          a.stream.block_values == b.stream.block_values && a.stream.block_filters == b.stream.block_filters &&
          same(a.activation, b.activation) && same(a.weight, b.weight) && same(a.output, b.output) &&
          a.output_channels == b.output_channels && a.bias_address == b.bias_address &&
-         a.tile_split == b.tile_split && a.folded == b.folded;
+         a.tile_split == b.tile_split && a.folded == b.folded && a.on_chip == b.on_chip &&
+         a.output_place == b.output_place;
 }
 
 /// Empty if the bytes are refused in one line, or decode to what encodes to something that decodes alike.
@@ -219,6 +225,21 @@ TEST_CASE("a layer descriptor names the field that does not fit") {
   check("a folded layer has", [](LayerDescriptor& d) {
     fold(d);
     d.shape.groups = 4;
+  });
+  const auto stays = [](LayerDescriptor& d, int bits, std::uint32_t place) {
+    d.output_channels = static_cast<std::uint32_t>(d.shape.K);
+    d.on_chip = static_cast<std::uint8_t>(bits);
+    d.output_place = place;
+  };
+  static constexpr auto stay = +stays;
+  check("accepted", [](LayerDescriptor& d) { stay(d, 7, 64); });
+  check("accepted", [](LayerDescriptor& d) { stay(d, 1, 0); });
+  check("on_chip is 8", [](LayerDescriptor& d) { stay(d, 8, 0); });
+  check("an output that is not written", [](LayerDescriptor& d) { stay(d, 4, 0); });
+  check("output_place is not 0", [](LayerDescriptor& d) { stay(d, 1, 64); });
+  check("an output that stays is none", [](LayerDescriptor& d) {
+    stay(d, 2, 64);
+    d.output_channels = 0;
   });
   check("slice_channels is 0", [](LayerDescriptor& d) { d.stream.slice_channels = 0; });
 }

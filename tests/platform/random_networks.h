@@ -67,6 +67,47 @@ inline Network random_network(Random& random) {
   return network;
 }
 
+/// Three to six layers that mostly read what the one before wrote. The host reads some of that too.
+inline Network random_chain(Random& random) {
+  Network network;
+  network.name = "chain";
+  network.bits = random.of<int>({8, 8, 16});
+  network.host_tensors.emplace();
+  const auto add = [&](const std::string& key, const Shape& shape) {
+    network.tensors[key] = random_tensor(random, key, shape, network.bits);
+    return key;
+  };
+  const std::int64_t layers = random.in(3, 6);
+  for (std::int64_t i = 0; i < layers; ++i) {
+    const std::string number = std::to_string(i);
+    Layer layer;
+    layer.name = "layer" + number;
+    const std::string before = i == 0 ? "" : network.layers.back().output;
+    const bool chained = !before.empty() && random.chance(90);
+    layer.input = chained ? before : add("in" + number, random_input(random, 12, 10));
+    if (i > 1 && random.chance(10)) layer.input = network.layers.front().input;
+    layer.shape = random_layer(random, network.tensor(layer.input).shape, random.chance(20) ? 80 : 16);
+    LayerShape& s = layer.shape;
+    const Shape out{s.N, s.K, s.OH, s.OW};
+    if (s.H * s.W * s.R * s.S * s.OH * s.OW == 1 && s.groups == 1 && random.chance(40)) {
+      s.recurrent = random.chance(70);
+      if (random.chance(50)) s.K *= 4;
+      layer.op = LayerOp::lstm_h;
+    }
+    layer.weight = add("w" + number, s.weight());
+    if (random.chance(95)) layer.output = add("out" + number, out);
+    if (!layer.output.empty() && random.chance(15)) network.host_tensors->insert(layer.output);
+    if (random.chance(40)) {
+      layer.bias = "b" + number;
+      network.aux[layer.bias].integer = network.bits == 8;
+      for (std::int64_t k = 0; k < s.K; ++k)
+        network.aux[layer.bias].values.push_back(static_cast<double>(random.in(-1000, 1000)));
+    }
+    network.layers.push_back(layer);
+  }
+  return network;
+}
+
 /// Gives the 8-bit layers that have a bias, gates apart, scales and the output codes that follow from them.
 inline void make_reproducible(Network& network, Random& random) {
   if (network.bits != 8) return;
@@ -140,6 +181,7 @@ inline Settings random_settings(Random& random) {
       {"array.tile_split", random.of<std::string>({"filters", "windows", "best"})},
       {"array.fold", random.of<std::string>({"off", "auto"})},
       {"sim.fidelity", random.of<std::string>({"lt", "at"})},
+      {"buffer.inter_layer", random.of<std::string>({"off-chip", "auto"})},
   };
 }
 

@@ -318,6 +318,13 @@ class ConflictsOfPlan {
     OperandReads reads(shape_, geometry, bits_, layer.streams.activation->layout(),
                        layer.streams.weight->layout(), banks_.activation, banks_.weight);
     const std::vector<Job>& jobs = layer.plan.jobs;
+    if (layer.plan.input_place) {
+      ArrivedRows whole;
+      for (const StreamSection& section : layer.streams.activation->layout().sections())
+        whole.rows.push_back({section.first_row, section.first_row + section.rows});
+      whole.buffer_address = *layer.plan.input_place;
+      reads.place_activations(whole);
+    }
     for (std::size_t j = 0; j < jobs.size(); ++j) {
       const Job& job = jobs[j];
       if (job.activations) reads.place_activations({job.activations->rows, job.activations->buffer_address});
@@ -337,7 +344,8 @@ class ConflictsOfPlan {
       const Job nothing;
       const Job& next = j + 1 < jobs.size() ? jobs[j + 1] : nothing;
       const std::uint64_t weights = busy(banks_.weight, read.weight, next.weights);
-      const std::uint64_t activations = busy(banks_.activation, read.activation, next.activations);
+      std::uint64_t activations = busy(banks_.activation, read.activation, next.activations);
+      if (j > 0) activations += left_on_chip(jobs[j - 1]);
       std::uint64_t results = cycles(banks_.output, job.output_address, result_bytes(schedule, job));
       if (j > 0 && banks_.output.ports != SramPorts::read_and_write) {
         results += cycles(banks_.output, jobs[j - 1].output_address, result_bytes(schedule, jobs[j - 1]));
@@ -351,12 +359,17 @@ class ConflictsOfPlan {
   std::uint64_t activation = 0, weight = 0, output = 0;
 
  private:
-  static std::uint64_t cycles(const BufferBanks& banks, std::uint64_t address, std::uint64_t bytes) {
-    if (banks.banks == 0) return 0;
+  static std::uint64_t words_in(const BufferBanks& banks, std::uint64_t address, std::uint64_t bytes) {
     std::uint64_t words = 0;
     const auto word = static_cast<std::uint64_t>(banks.word_bytes);
     for (std::uint64_t at = address; at < address + bytes; at = (at / word + 1) * word)
       ++words;
+    return words;
+  }
+  static std::uint64_t cycles(const BufferBanks& banks, std::uint64_t address, std::uint64_t bytes) {
+    return banks.banks == 0 ? 0 : cycles_of_words(banks, words_in(banks, address, bytes));
+  }
+  static std::uint64_t cycles_of_words(const BufferBanks& banks, std::uint64_t words) {
     const auto each =
         static_cast<std::uint64_t>(banks.banks * (banks.ports == SramPorts::two_shared ? 2 : 1));
     return (words + each - 1) / each;
@@ -365,6 +378,22 @@ class ConflictsOfPlan {
   static std::uint64_t busy(const BufferBanks& banks, const JobReads& read, const std::optional<Fill>& fill) {
     if (banks.ports == SramPorts::read_and_write) return 0;
     return read.port_cycles + (fill ? cycles(banks, fill->buffer_address, fill->buffer_bytes) : 0);
+  }
+
+  /// Of the activation buffer, for a job's results that stay there for the next layer.
+  std::uint64_t left_on_chip(const Job& job) const {
+    const BufferBanks& banks = banks_.activation;
+    if (!layer_.plan.output_place || banks.banks == 0 || banks.ports == SramPorts::read_and_write) return 0;
+    const StreamLayout& layout = layer_.streams.output->layout();
+    std::uint64_t words = 0;
+    for (const std::int64_t drained : job.drained_blocks) {
+      std::int64_t values = 0;
+      for (std::int64_t block = 0; block < drained; ++block)
+        values += layout.block_values(block);
+      words += words_in(banks, *layer_.plan.output_place + static_cast<std::uint64_t>(values * bits_ / 8),
+                        static_cast<std::uint64_t>(layout.block_values(drained) * bits_ / 8));
+    }
+    return cycles_of_words(banks, words);
   }
 
   std::uint64_t result_bytes(const LayerSchedule& schedule, const Job& job) const {
