@@ -1,30 +1,25 @@
 #include "platform/layer_compute.h"
 
-#include <utility>
-
 namespace dpred {
 
-LayerCompute::LayerCompute(const ArrayPoint& array, const LayerShape& shape, const LayerPrecision& precision,
-                           std::shared_ptr<const BrickMap> activations,
-                           std::shared_ptr<const BrickMap> weights, std::function<SlotCount()> useful)
+LayerCompute::LayerCompute(const ArrayPoint& array, LayerValues& values)
     : array_(array),
-      shape_(shape),
-      precision_(precision),
-      activations_(std::move(activations)),
-      weights_(std::move(weights)),
-      useful_(std::move(useful)) {
+      values_(values),
+      activations_(values.activation_bricks(array)),
+      weights_(values.weight_bricks(array)) {
   if (array_.geometry.tile_split == TileSplit::best) {
-    array_.geometry.tile_split = best_tile_split(*array_.design, array_.geometry, shape_, precision_,
-                                                 activations_.get(), weights_.get());
+    array_.geometry.tile_split = best_tile_split(*array_.design, array_.geometry, values.shape(),
+                                                 values.precision(), activations_.get(), weights_.get());
   }
-  schedule_ = std::make_unique<LayerSchedule>(*array_.design, array_.geometry, shape_, precision_,
-                                              activations_.get(), weights_.get());
+  schedule_ = std::make_unique<LayerSchedule>(*array_.design, array_.geometry, values.shape(),
+                                              values.precision(), activations_.get(), weights_.get());
 }
 
 const ArraySlots& LayerCompute::slots() const {
   if (!slots_) {
-    slots_ = array_slots(*array_.design, array_.geometry, shape_, precision_, activations_.get(),
-                         weights_.get(), useful_());
+    slots_ =
+        array_slots(*array_.design, array_.geometry, values_.shape(), values_.precision(), *schedule_,
+                    *values_.activation_time(array_), weights_.get(), values_.useful_slots(*array_.design));
   }
   return *slots_;
 }

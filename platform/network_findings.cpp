@@ -5,7 +5,10 @@
 namespace dpred {
 
 NetworkFindings::NetworkFindings(const Network& network)
-    : network_(network), widths_(NetworkWidths::of(network)) {}
+    : network_(network), widths_(NetworkWidths::of(network)) {
+  for (const Layer& layer : network.layers)
+    layers_.push_back(std::make_unique<LayerValues>(*widths_, network, layer));
+}
 
 std::shared_ptr<const NetworkTensors> NetworkFindings::tensors(const StreamPoint& point) {
   return tensors_.get(point, [&] { return find_tensors(point); });
@@ -39,17 +42,8 @@ std::shared_ptr<const NetworkTensors> NetworkFindings::find_tensors(const Stream
 
 std::shared_ptr<const NetworkCompute> NetworkFindings::find_compute(const ArrayPoint& point) {
   auto compute = std::make_shared<NetworkCompute>();
-  for (const Layer& layer : network_.layers) {
-    const LayerPrecision precision{network_.bits, widths_->profile(network_.tensor(layer.input)).width,
-                                   widths_->profile(network_.tensor(layer.weight)).width};
-    std::shared_ptr<const BrickMap> activations, weights;
-    if (point.design->activation == WidthSource::brick)
-      activations = widths_->activation_bricks(layer, point.geometry);
-    if (point.design->weight == WidthSource::brick) weights = widths_->weight_bricks(layer, point.geometry);
-    compute->push_back(std::make_unique<LayerCompute>(
-        point, layer.shape, precision, std::move(activations), std::move(weights),
-        [this, &layer, design = point.design] { return widths_->useful_slots(*design, layer); }));
-  }
+  for (const std::unique_ptr<LayerValues>& layer : layers_)
+    compute->push_back(std::make_unique<LayerCompute>(point, *layer));
   return compute;
 }
 

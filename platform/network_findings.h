@@ -60,6 +60,7 @@ class NetworkFindings {
 
   const Network& network_;
   std::unique_ptr<NetworkWidths> widths_;
+  std::vector<std::unique_ptr<LayerValues>> layers_;
   RecentlyUsed<StreamOptions, UncodedStreams> uncoded_{4};
   RecentlyUsed<StreamPoint, const NetworkTensors> tensors_{8};
   RecentlyUsed<ArrayPoint, const NetworkCompute> compute_{16};

@@ -200,6 +200,7 @@ std::uint64_t LayerSchedule::end(std::int64_t set, std::int64_t units) {
 
 std::vector<LayerSchedule::TileTime> LayerSchedule::tile_times(std::int64_t set) {
   const std::uint64_t slowest = end(set, units_);
+  if (layer_.depthwise()) return depthwise_tile_times(set);
   if (turns_ == 1) return {{slowest, end(set, units_ - 1)}};
   std::vector<TileTime> times(static_cast<std::size_t>(turns_));
   const std::int64_t last = (units_ - 1) % turns_;
@@ -220,6 +221,30 @@ std::vector<LayerSchedule::TileTime> LayerSchedule::tile_times(std::int64_t set)
     }
   }
   return times;
+}
+
+std::vector<LayerSchedule::TileTime> LayerSchedule::depthwise_tile_times(std::int64_t set) const {
+  const Times& times = *times_[place_of(set).times];
+  std::vector<TileTime> tiles;
+  auto range = times.ranges.begin();
+  std::size_t in_brick = 0;
+  for (const ChannelUnit& unit :
+       units_of(layer_, sets_[static_cast<std::size_t>(set)], geometry_.lanes, rows_)) {
+    if (unit.brick != range->brick) {
+      ++range;
+      in_brick = 0;
+    }
+    // One may stand for all of its brick.
+    const Tile& tile = range->tiles[std::min(in_brick++, range->tiles.size() - 1)];
+    if (design_.activation == WidthSource::brick) {
+      tiles.push_back({tile.end, tile.last_start});
+    } else {
+      const std::uint64_t cycles = equal_unit(*range, tile);
+      tiles.push_back(
+          {cycles * static_cast<std::uint64_t>(units_), cycles * static_cast<std::uint64_t>(units_ - 1)});
+    }
+  }
+  return tiles;
 }
 
 WindowRange LayerSchedule::windows(std::int64_t unit) const {
@@ -254,15 +279,17 @@ std::uint64_t LayerSchedule::total() {
   return cycles;
 }
 
+std::uint64_t LayerSchedule::equal_unit(const BrickRange& range, const Tile& tile) const {
+  return single_window_ ? deal(range, tile, 0) : sum_of(tile.weight_time) * activation_time_.front();
+}
+
 /// Where no width is found at run time, all units take the same time, and columns have nothing to wait for.
 std::uint64_t LayerSchedule::equal_units(const Times& times, std::size_t member, std::int64_t units) const {
   std::uint64_t slowest = 0;
   for (const BrickRange& range : times.ranges) {
     for (const Tile& tile : range.tiles) {
       if (tile.member != member) continue;
-      const std::uint64_t unit =
-          single_window_ ? deal(range, tile, 0) : sum_of(tile.weight_time) * activation_time_.front();
-      slowest = std::max(slowest, unit);
+      slowest = std::max(slowest, equal_unit(range, tile));
     }
   }
   return slowest * static_cast<std::uint64_t>(divide_up(units, turns_));

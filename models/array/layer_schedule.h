@@ -68,7 +68,8 @@ class LayerSchedule {
   /// Cycles from the start of a filter set until its first `units` units are done; 0 for none.
   std::uint64_t end(std::int64_t set, std::int64_t units);
 
-  /// What keeps its own time within a filter set: a tile that takes pallets in turns, else the whole set.
+  /// What keeps its own time within a filter set: a tile that takes pallets in turns; in depthwise layers a
+  /// tile, in the order of units_of(); else the whole set.
   struct TileTime {
     std::uint64_t end = 0;        ///< from the start of the set; 0 without a pallet
     std::uint64_t last_unit = 0;  ///< the set's last unit, if it is this one's: when it starts; else end
@@ -106,7 +107,9 @@ class LayerSchedule {
   std::unique_ptr<Times> make_times(std::int64_t set) const;
   BrickRange make_range(std::int64_t brick, std::int64_t bricks) const;
   Tile make_tile(std::int64_t bricks, const std::vector<std::int64_t>& filters) const;
+  std::uint64_t equal_unit(const BrickRange& range, const Tile& tile) const;
   std::uint64_t equal_units(const Times& times, std::size_t member, std::int64_t units) const;
+  std::vector<TileTime> depthwise_tile_times(std::int64_t set) const;
   std::vector<std::uint64_t> equal_step_ends(const Times& times, std::size_t member, std::int64_t unit) const;
   void advance(Times& times, std::int64_t units) const;
   void run_pallet(Times& times, BrickRange& range, std::int64_t pallet) const;

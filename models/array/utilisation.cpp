@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <numeric>
+#include <optional>
+#include <utility>
 #include <vector>
 
 #include "models/array/fold.h"
@@ -148,49 +150,6 @@ SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, int
 
 namespace {
 
-/// Time that columns spend in steps, over all windows and before it is multiplied by the weights' factor.
-struct ActivationTime {
-  std::int64_t bricks = 0;             ///< of a position, all groups
-  std::vector<std::uint64_t> inside;   ///< by tap, then brick
-  std::vector<std::uint64_t> padding;  ///< by tap: of one brick
-};
-
-ActivationTime activation_time(const ComputeDesign& design, const ArrayGeometry& geometry,
-                               const LayerShape& layer, const LayerPrecision& precision,
-                               const BrickMap* map) {
-  const std::vector<std::uint8_t> times = activation_times(design, geometry, precision);
-  const std::int64_t taps = layer.R * layer.S;
-  ActivationTime time;
-  time.bricks = activation_bricks(layer, geometry.lanes).bricks();
-  time.inside.resize(static_cast<std::size_t>(taps * time.bricks));
-
-  TapSums windows(layer, 1);
-  const std::vector<std::uint8_t> ones(static_cast<std::size_t>(layer.W), 1);
-  for (std::int64_t y = 0; y < layer.H; ++y)
-    windows.add_row(y, ones.data());
-  std::vector<std::uint64_t> inside(static_cast<std::size_t>(taps));
-  windows.take(inside.data());
-  const auto all = static_cast<std::uint64_t>(layer.OH * layer.OW);
-  const auto images = static_cast<std::uint64_t>(layer.N);
-  for (std::size_t tap = 0; tap < inside.size(); ++tap) {
-    time.padding.push_back(images * (all - inside[tap]) * times[1]);
-    std::fill_n(time.inside.begin() + static_cast<std::ptrdiff_t>(tap) * time.bricks, time.bricks,
-                images * inside[tap] * times[1]);
-  }
-  if (design.activation != WidthSource::brick) return time;
-
-  TapSums sums(layer, time.bricks);
-  std::vector<std::uint8_t> row(static_cast<std::size_t>(layer.W * time.bricks));
-  for (std::int64_t y = 0; y < layer.N * layer.H; ++y) {
-    const std::uint8_t* widths = map->at(y * layer.W);
-    for (std::size_t i = 0; i < row.size(); ++i)
-      row[i] = times[widths[i]];
-    sums.add_row(y % layer.H, row.data());
-  }
-  sums.take(time.inside.data());
-  return time;
-}
-
 /// Time that the columns spend in steps of one filter set, over all windows.
 struct StepTime {
   std::uint64_t padding = 0;  ///< in bricks outside the input
@@ -241,34 +200,65 @@ StepTime step_time(const ActivationTime& activations, const std::vector<std::uin
 
 /// Filters that run together: a filter set, or a tile's of a depthwise layer.
 struct Part {
-  FilterSet filters;
+  std::vector<std::int64_t> filters;
+  std::int64_t first_brick = 0;                ///< of those that they read
   std::vector<LayerSchedule::TileTime> tiles;  ///< with these filters each, or with a share of them
-
-  std::int64_t rows() const {
-    return divide_up(filters.filter_end - filters.filter_begin, filters.filter_step);
-  }
 };
 
-/// The parts of each filter set.
-std::vector<std::vector<Part>> parts_of(const ComputeDesign& design, const ArrayGeometry& geometry,
-                                        const LayerShape& layer, const LayerPrecision& precision,
-                                        const BrickMap* activations, const BrickMap* weights) {
-  // On an array of one tile, a depthwise layer's sets are what a tile takes.
-  ArrayGeometry own_time = geometry;
-  if (layer.depthwise()) own_time.tiles = 1;
-  LayerSchedule schedule(design, own_time, layer, precision, activations, weights);
-  const auto count = static_cast<std::int64_t>(schedule.sets().size());
-  const std::int64_t in_a_set = layer.depthwise() ? geometry.tiles : 1;
-  const std::int64_t in_a_pass = layer.depthwise() ? count / (layer.K / layer.C) : count;
-  std::vector<std::vector<Part>> sets;
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (i % in_a_pass % in_a_set == 0) sets.emplace_back();
-    sets.back().push_back({schedule.sets()[static_cast<std::size_t>(i)], schedule.tile_times(i)});
+/// The parts of a filter set.
+std::vector<Part> parts_of(const ArrayGeometry& geometry, const LayerShape& layer, std::int64_t rows,
+                           std::int64_t bricks, LayerSchedule& schedule, std::int64_t set) {
+  const FilterSet& filters = schedule.sets()[static_cast<std::size_t>(set)];
+  std::vector<LayerSchedule::TileTime> times = schedule.tile_times(set);
+  std::vector<Part> parts;
+  if (!layer.depthwise()) {
+    const std::int64_t group = filters.channel_begin / layer.channels_per_group();
+    parts.push_back({filters.filters(), group * bricks, std::move(times)});
+    return parts;
   }
-  return sets;
+  for (ChannelUnit& unit : units_of(layer, filters, geometry.lanes, rows))
+    parts.push_back({std::move(unit.filters), unit.brick, {times[parts.size()]}});
+  return parts;
 }
 
 }  // namespace
+
+ActivationTime activation_time(const ComputeDesign& design, const ArrayGeometry& geometry,
+                               const LayerShape& given, const LayerPrecision& precision,
+                               const BrickMap* map) {
+  const LayerShape layer = computed_shape(given, geometry);
+  const std::vector<std::uint8_t> times = activation_times(design, geometry, precision);
+  const std::int64_t taps = layer.R * layer.S;
+  ActivationTime time;
+  time.bricks = activation_bricks(layer, geometry.lanes).bricks();
+  time.inside.resize(static_cast<std::size_t>(taps * time.bricks));
+
+  TapSums windows(layer, 1);
+  const std::vector<std::uint8_t> ones(static_cast<std::size_t>(layer.W), 1);
+  for (std::int64_t y = 0; y < layer.H; ++y)
+    windows.add_row(y, ones.data());
+  std::vector<std::uint64_t> inside(static_cast<std::size_t>(taps));
+  windows.take(inside.data());
+  const auto all = static_cast<std::uint64_t>(layer.OH * layer.OW);
+  const auto images = static_cast<std::uint64_t>(layer.N);
+  for (std::size_t tap = 0; tap < inside.size(); ++tap) {
+    time.padding.push_back(images * (all - inside[tap]) * times[1]);
+    std::fill_n(time.inside.begin() + static_cast<std::ptrdiff_t>(tap) * time.bricks, time.bricks,
+                images * inside[tap] * times[1]);
+  }
+  if (design.activation != WidthSource::brick) return time;
+
+  TapSums sums(layer, time.bricks);
+  std::vector<std::uint8_t> row(static_cast<std::size_t>(layer.W * time.bricks));
+  for (std::int64_t y = 0; y < layer.N * layer.H; ++y) {
+    const std::uint8_t* widths = map->at(y * layer.W);
+    for (std::size_t i = 0; i < row.size(); ++i)
+      row[i] = times[widths[i]];
+    sums.add_row(y % layer.H, row.data());
+  }
+  sums.take(time.inside.data());
+  return time;
+}
 
 std::string_view to_string(SlotCause cause) {
   switch (cause) {
@@ -313,6 +303,14 @@ ArrayCycles ArraySlots::cycles() const {
 ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
                        const LayerPrecision& precision, const BrickMap* activations, const BrickMap* weights,
                        SlotCount useful) {
+  LayerSchedule schedule(design, geometry, layer, precision, activations, weights);
+  return array_slots(design, geometry, layer, precision, schedule,
+                     activation_time(design, geometry, layer, precision, activations), weights, useful);
+}
+
+ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
+                       const LayerPrecision& precision, LayerSchedule& schedule, const ActivationTime& time,
+                       const BrickMap* weights, SlotCount useful) {
   const auto tiles = static_cast<std::uint64_t>(geometry.tiles);
   const auto rows = static_cast<std::uint64_t>(geometry.rows_of(design, precision.bits));
   const auto columns = static_cast<std::uint64_t>(geometry.columns_of(design, precision.bits));
@@ -333,26 +331,30 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
       single_window ? std::max<std::int64_t>(0, w - computed.R * computed.S * bricks)
                     : divide_up(windows, w) * w - windows);
 
-  const ActivationTime time = activation_time(design, geometry, computed, precision, activations);
   const std::vector<std::uint64_t> step_lanes = lanes_of_steps(layer, geometry);
   const SlotCount row_cycle = SlotCount{columns} * lanes * bits;
   SlotCount with_channel = 0;
-  for (const std::vector<Part>& set : parts_of(design, geometry, layer, precision, activations, weights)) {
+  std::optional<StepTime> busy;
+  std::int64_t busy_brick = 0;
+  for (std::int64_t s = 0; s < static_cast<std::int64_t>(schedule.sets().size()); ++s) {
+    const std::vector<Part> set =
+        parts_of(geometry, computed, static_cast<std::int64_t>(rows), bricks, schedule, s);
     std::uint64_t end = 0;
     std::uint64_t rows_used = 0;
     for (const Part& part : set) {
       for (const LayerSchedule::TileTime& tile : part.tiles)
         end = std::max(end, tile.end);
-      rows_used += static_cast<std::uint64_t>(part.rows()) * part.tiles.size();
+      rows_used += part.filters.size() * part.tiles.size();
     }
     slots.charge(SlotCause::idle_rows, row_cycle * (tiles * rows - rows_used) * end);
     for (const Part& part : set) {
-      const FilterSet& own = part.filters;
-      const std::int64_t first_brick =
-          layer.depthwise() ? own.channel_begin / geometry.lanes : own.channel_begin / channels * bricks;
-      const StepTime busy =
-          step_time(time, weight_times(design, geometry, precision, computed, bricks, weights, own.filters()),
-                    first_brick, bricks, step_lanes);
+      // Where all weights take the same time, filters that read the same bricks are alike.
+      if (!busy || design.weight == WidthSource::brick || part.first_brick != busy_brick) {
+        busy_brick = part.first_brick;
+        busy = step_time(time,
+                         weight_times(design, geometry, precision, computed, bricks, weights, part.filters),
+                         part.first_brick, bricks, step_lanes);
+      }
 
       std::uint64_t tile_cycles = 0, empty = 0, early = 0;
       for (const LayerSchedule::TileTime& tile : part.tiles) {
@@ -360,16 +362,16 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
         early += end - tile.end;
         empty += missing * (tile.end - (single_window ? 0 : tile.last_unit));
       }
-      const std::uint64_t waiting = columns * tile_cycles - empty - busy.padding - busy.inside;
-      const SlotCount row_bits = SlotCount{static_cast<std::uint64_t>(part.rows())} * bits;
+      const std::uint64_t waiting = columns * tile_cycles - empty - busy->padding - busy->inside;
+      const SlotCount row_bits = SlotCount{part.filters.size()} * bits;
       slots.charge(SlotCause::tile_wait, row_bits * columns * lanes * early);
       slots.charge(SlotCause::partial_pallets, row_bits * lanes * empty);
       slots.charge(SlotCause::column_wait, row_bits * lanes * waiting);
-      slots.charge(SlotCause::padding_bricks, row_bits * lanes * busy.padding);
-      slots.charge(SlotCause::idle_lanes, row_bits * (SlotCount{lanes} * busy.inside - busy.lanes));
-      with_channel += row_bits * busy.lanes;
-      const auto part_rows = static_cast<std::uint64_t>(part.rows());
-      slots.count_steps(SlotCount{busy.inside} * part_rows, SlotCount{busy.passes} * part_rows);
+      slots.charge(SlotCause::padding_bricks, row_bits * lanes * busy->padding);
+      slots.charge(SlotCause::idle_lanes, row_bits * (SlotCount{lanes} * busy->inside - busy->lanes));
+      with_channel += row_bits * busy->lanes;
+      slots.count_steps(SlotCount{busy->inside} * part.filters.size(),
+                        SlotCount{busy->passes} * part.filters.size());
     }
   }
   useful = std::min(useful, with_channel);

@@ -71,6 +71,19 @@ struct ArrayOperand {
   const BrickMap* bricks;  ///< null where the design has no use for it, as for LayerSchedule
 };
 
+/// Time that columns spend in steps, over all windows and before it is multiplied by the weights' factor.
+struct ActivationTime {
+  std::int64_t bricks = 0;             ///< of a position, all groups
+  std::vector<std::uint64_t> inside;   ///< by tap, then brick
+  std::vector<std::uint64_t> padding;  ///< by tap: of one brick
+};
+
+/// One pass over the bricks, where the design's time depends on them. Of the array, only the lanes, whether
+/// the layer folds, and activation_times() (models/array/step_time.h) have a part in it.
+ActivationTime activation_time(const ComputeDesign& design, const ArrayGeometry& geometry,
+                               const LayerShape& layer, const LayerPrecision& precision,
+                               const BrickMap* activations);
+
 /// Takes a schedule of the layer and one more pass over the input (for the loom kind, over the weights too):
 /// the number of filters costs nothing else.
 ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
@@ -82,6 +95,11 @@ ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometr
 ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
                        const LayerPrecision& precision, const BrickMap* activations, const BrickMap* weights,
                        SlotCount useful);
+
+/// The same with what was found before: `schedule` and `time` are those of this layer on this array.
+ArraySlots array_slots(const ComputeDesign& design, const ArrayGeometry& geometry, const LayerShape& layer,
+                       const LayerPrecision& precision, LayerSchedule& schedule, const ActivationTime& time,
+                       const BrickMap* weights, SlotCount useful);
 
 /// Sum over the layer's multiplications of the bits that they need.
 SlotCount useful_slots(const ComputeDesign& design, const LayerShape& layer, const ArrayOperand& activations,
