@@ -29,11 +29,14 @@
 #include "platform/analytic.h"
 #include "platform/preparation.h"
 #include "tests/bench/codec_bench.h"
+#include "tests/bench/exploration_bench.h"
 #include "tests/bench/generated.h"
+#include "tests/bench/generated_network.h"
 #include "tests/bench/harness.h"
 #include "tests/bench/memory_bench.h"
 #include "tests/bench/scan_bench.h"
 #include "tests/bench/schedule_bench.h"
+#include "tests/support/temp_dir.h"
 #include "workloads/npy.h"
 #include "workloads/trace_set.h"
 
@@ -190,27 +193,93 @@ ProcessUse run_process(const std::vector<std::string>& arguments) {
   return {wall, seconds(use.ru_utime) + seconds(use.ru_stime), static_cast<double>(use.ru_maxrss) / 1024};
 }
 
+/// CPU time, wall time and peak memory of the command. With an amount, speed is in amounts a second.
+void process(Bench& bench, const std::string& name, const std::vector<std::string>& arguments,
+             double amount = 1, const std::string& unit = "runs/s") {
+  if (!bench.wanted(name)) return;
+  run_process(arguments);
+  std::vector<double> wall, cpu, rate, peak, relative;
+  double spent = 0;
+  for (int i = 0; i < 3 || (i < 9 && spent < 2); ++i) {
+    const double before = Bench::calibration_seconds();
+    const ProcessUse use = run_process(arguments);
+    const double calibration = (before + Bench::calibration_seconds()) / 2;
+    spent += use.cpu;
+    wall.push_back(use.wall * 1e3);
+    cpu.push_back(use.cpu * 1e3);
+    rate.push_back(amount / use.cpu);
+    peak.push_back(use.peak_mib);
+    relative.push_back(amount * calibration / (integer_steps * 1e-9) / use.cpu);
+  }
+  bench.add({name + ", CPU", unit, median(rate), median(cpu), median(relative), true});
+  bench.add({name + ", wall", "ms", median(wall), 0, std::nullopt, false});
+  bench.add({name + ", peak", "MiB", median(peak), 0, std::nullopt, false});
+}
+
 void processes(Bench& bench, const std::string& command, const fs::path& folder) {
-  for (const char* option : {"--sim.data=carried", "--sim.data=elided", "--check"}) {
-    const std::string text = option;
-    const std::string name = "dpred run " + folder.filename().string() + " " +
-                             (text == "--check" ? "checked" : text.substr(text.find('=') + 1));
-    if (!bench.wanted(name)) continue;
-    const std::vector<std::string> arguments{command, "run", folder.string(), option};
-    run_process(arguments);
-    std::vector<double> wall, cpu, peak, relative;
-    for (int i = 0; i < 9; ++i) {
-      const double before = Bench::calibration_seconds();
-      const ProcessUse use = run_process(arguments);
-      const double calibration = (before + Bench::calibration_seconds()) / 2;
-      wall.push_back(use.wall * 1e3);
-      cpu.push_back(1 / use.cpu);
-      peak.push_back(use.peak_mib);
-      relative.push_back(calibration / (integer_steps * 1e-9) / use.cpu);
+  const std::string name = "dpred run " + folder.filename().string();
+  process(bench, name + " carried", {command, "run", folder.string()});
+  process(bench, name + " elided", {command, "run", folder.string(), "--sim.data=elided"});
+  process(bench, name + " checked", {command, "run", folder.string(), "--check"});
+}
+
+/// Trace sets that are made when they are asked for, and removed at the end.
+class GeneratedSets {
+ public:
+  const fs::path& alexnet() {
+    return made("alexnet_shapes", [](const fs::path& folder) { write_alexnet(folder); });
+  }
+  const fs::path& scaled(std::int64_t scale) {
+    return made("scaled_" + std::to_string(scale),
+                [&](const fs::path& folder) { write_scaled_network(folder, scale); });
+  }
+
+ private:
+  template <class Write>
+  const fs::path& made(const std::string& name, Write&& write) {
+    fs::path& folder = sets_[name];
+    if (folder.empty()) {
+      folder = root_.path() / name;
+      fs::create_directory(folder);
+      write(folder);
     }
-    bench.add({name + ", CPU", "runs/s", median(cpu), 1e3 / median(cpu), median(relative), true});
-    bench.add({name + ", wall", "ms", median(wall), 0, std::nullopt, false});
-    bench.add({name + ", peak", "MiB", median(peak), 0, std::nullopt, false});
+    return folder;
+  }
+
+  test::TempDir root_;
+  std::map<std::string, fs::path> sets_;
+};
+
+struct Fidelities {
+  const char* name;
+  std::vector<std::string> options;
+};
+
+/// A network of 62 M values, and one that grows: its speed in values is to stay as it is.
+void generated_networks(Bench& bench, const std::string& command) {
+  const std::vector<Fidelities> fidelities = {
+      {"analytic", {"--sim.fidelity=analytic"}},
+      {"lt", {"--sim.fidelity=lt", "--sim.data=elided"}},
+      {"lt carried", {"--sim.fidelity=lt", "--sim.data=carried"}},
+  };
+  GeneratedSets sets;
+  if (bench.wanted("analytic, alexnet_shapes, ")) explorations(bench, sets.alexnet());
+  if (command.empty()) return;
+  const auto run = [&](const std::string& name, const Fidelities& fidelity, double amount,
+                       const std::string& unit, const auto& folder_of) {
+    if (!bench.wanted(name)) return;
+    std::vector<std::string> arguments{command, "run", folder_of().string()};
+    arguments.insert(arguments.end(), fidelity.options.begin(), fidelity.options.end());
+    process(bench, name, arguments, amount, unit);
+  };
+  for (const Fidelities& fidelity : fidelities) {
+    run(std::string("dpred run alexnet_shapes ") + fidelity.name, fidelity, 1, "runs/s",
+        [&] { return sets.alexnet(); });
+    for (const std::int64_t scale : {1, 4, 16}) {
+      run("dpred run scaled network x" + std::to_string(scale) + " " + fidelity.name, fidelity,
+          static_cast<double>(scale) * scaled_values * 1e-6, "M values/s",
+          [&] { return sets.scaled(scale); });
+    }
   }
 }
 
@@ -276,6 +345,9 @@ void run(const Options& options) {
   npy(bench, sets[1]);
   for (const fs::path& set : sets)
     network(bench, set);
+  for (const fs::path& set : sets)
+    explorations(bench, set);
+  generated_networks(bench, options.command);
   if (traces != nullptr && *traces != '\0') {
     for (const char* name : {"mobilenet_v1_075_int8", "squeezenet_pruned_fix16p10", "mlperf_resnet8_int8",
                              "mlperf_resnet8_fix16", "mlperf_kws_int8", "use_lite_int8"})
