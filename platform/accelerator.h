@@ -28,8 +28,9 @@ class Accelerator : public sc_core::sc_module {
   Accelerator(const sc_core::sc_module_name& name, const AcceleratorConfig& config);
 
   /// See Sequencer::run(). To be called from an SC_THREAD of the platform.
-  Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if) {
-    return sequencer_.run(descriptor_address, model, what_if);
+  Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if,
+             LayerTimeline* timeline = nullptr) {
+    return sequencer_.run(descriptor_address, model, what_if, timeline);
   }
   const EngineTraffic& traffic() const { return engine_.traffic(); }
   /// What the array has computed of the layer that was run last; nothing where data was elided.

@@ -44,7 +44,8 @@ class AnalyticModel::LayerTimes {
   const PreparedLayer& layer() const { return layer_; }
   const ActionCounts& actions() const { return actions_; }
 
-  Ledger ledger(const MemoryCost& memory, std::uint64_t detect_latency, bool ideal_compute) const {
+  Ledger ledger(const MemoryCost& memory, std::uint64_t detect_latency, bool ideal_compute,
+                LayerTimeline* timeline = nullptr) const {
     const std::vector<Job>& jobs = layer_.plan.jobs;
     Ledger ledger;
     std::vector<std::uint64_t> ends;  // of each job's last step
@@ -58,42 +59,56 @@ class AnalyticModel::LayerTimes {
       const Traffic& bytes = bytes_.jobs[j];
       // While these come, what an earlier job left is written: both share the bus.
       if (j >= 2) bus += writing(j - 2, memory);
-      const auto fill = [&](const std::optional<Fill>& wanted, std::uint64_t count) {
+      JobTimeline record;
+      const auto fill = [&](const std::optional<Fill>& wanted, std::uint64_t count, std::uint64_t& issued) {
         if (!wanted) return std::uint64_t{0};
         if (wanted->after_job)
           bus = std::max(bus, static_cast<double>(ends[static_cast<std::size_t>(*wanted->after_job)]));
+        issued = cycle_at(bus);
         const double there = arrival(bus, count, memory);
         bus += memory.per_byte * static_cast<double>(count);
         return cycle_at(there);
       };
       JobReadiness ready;
-      ready.weight.ready = ready.weight.at_engine = fill(jobs[j].weights, bytes.weight_read_bytes);
+      ready.weight.ready = ready.weight.at_engine =
+          fill(jobs[j].weights, bytes.weight_read_bytes, record.weights_issued);
       ready.activation.ready = ready.activation.at_engine =
-          fill(jobs[j].activations, bytes.activation_read_bytes);
+          fill(jobs[j].activations, bytes.activation_read_bytes, record.activations_issued);
       const auto written = [&](const std::optional<std::int64_t>& before) {
         return before ? drained[static_cast<std::size_t>(*before)] : 0;
       };
       ready.output.ready = cycle_at(written(jobs[j].output_after));
       if (jobs[j].partials_in) {
         bus = std::max({bus, written(jobs[j].output_after), written(jobs[j].partials_after)});
+        record.partials_issued = cycle_at(bus);
         ready.output.ready = cycle_at(arrival(bus, bytes.output_read_bytes, memory));
+        record.partials_ready = ready.output.ready;
         bus += memory.per_byte * static_cast<double>(bytes.output_read_bytes);
       }
       std::uint64_t begin = charge_wait(ready, end, j == 0, ledger);
       if (j == 0) begin += first_step_latency();
       const std::uint64_t cycles = ideal_compute ? 0 : compute_[j];
+      record.ready = ready;
+      record.wait_from = end;
+      record.compute_begin = begin;
+      record.compute_cycles = cycles;
       ledger.charge(CycleCause::compute, cycles);
       end = begin + cycles;
       ends.push_back(end);
       // Writes follow one another on the bus; their latency is there once.
       writes = std::max(writes, static_cast<double>(end)) + writing(j, memory);
       drained.push_back(in_memory(writes, bytes.output_write_bytes, ahead_of(j, memory), memory));
+      if (timeline == nullptr) continue;
+      record.drain_begin = end;
+      record.drained = {end, cycle_at(drained.back())};
+      timeline->jobs.push_back(record);
     }
     writes += memory.per_byte * static_cast<double>(bytes_.tables.output_write_bytes);
     const double done = std::max({static_cast<double>(end), drained.empty() ? 0 : drained.back(),
                                   in_memory(writes, bytes_.tables.output_write_bytes, 0, memory)});
     const std::uint64_t total = cycle_at(done) + (layer_.coded_output() ? detect_latency : 0);
     ledger.charge(CycleCause::overhead, total - ledger.total());
+    if (timeline != nullptr) timeline->total = total;
     return ledger;
   }
 
@@ -177,7 +192,7 @@ AnalyticModel::AnalyticModel(const Preparation& preparation) : preparation_(prep
 
 AnalyticModel::~AnalyticModel() = default;
 
-RunResult AnalyticModel::run(const DesignPoint& point, bool find_next) const {
+RunResult AnalyticModel::run(const DesignPoint& point, bool find_next, bool timeline) const {
   preparation_.check_capacity(point.memory);
   refuse_what_has_no_model(point);
   const MemoryCost memory = memory_cost(point);
@@ -186,16 +201,13 @@ RunResult AnalyticModel::run(const DesignPoint& point, bool find_next) const {
   result.layers.reserve(layers_.size());
   for (const LayerTimes& times : layers_) {
     const PreparedLayer& layer = times.layer();
-    LayerResult& row = result.layers.emplace_back();
-    row.name = layer.layer->name;
-    row.op = to_string(layer.layer->op);
-    row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
-    row.ledger = times.ledger(memory, point.detect_latency, false);
+    LayerResult& row = result.layers.emplace_back(planned_row(layer, point));
+    LayerTimeline* record = timeline ? &result.timeline.emplace_back() : nullptr;
+    row.ledger = times.ledger(memory, point.detect_latency, false, record);
     row.array_cycles = layer.compute->slots().cycles();
     row.traffic = layer.traffic;
     row.actions = times.actions();
     row.energy = energy.of(row.actions);
-    row.raw_traffic = layer.raw_traffic;
     row.stay = layer.stay;
     row.binds = row.binds_next = row.ledger.binds();
     if (find_next) row.binds_next = binds_next(times, point, memory, row.ledger);
@@ -217,8 +229,8 @@ Resource AnalyticModel::binds_next(const LayerTimes& times, const DesignPoint& p
   }
 }
 
-RunResult analyse(const Preparation& preparation, bool find_next) {
-  return AnalyticModel(preparation).run(preparation.point(), find_next);
+RunResult analyse(const Preparation& preparation, bool find_next, bool timeline) {
+  return AnalyticModel(preparation).run(preparation.point(), find_next, timeline);
 }
 
 }  // namespace dpred

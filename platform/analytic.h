@@ -27,8 +27,9 @@ MemoryCost memory_cost(const DesignPoint& point);
 /// it, a job for its operands and for its half of the output buffer. docs/fidelity.md has it, and how far it
 /// is from `lt`.
 ///
-/// InputError for what it has no model of: numbers of banks, decoders and encoders.
-RunResult analyse(const Preparation& preparation, bool find_next = true);
+/// With a timeline, when jobs did what is recorded. InputError for what it has no model of: numbers of banks,
+/// decoders and encoders.
+RunResult analyse(const Preparation& preparation, bool find_next = true, bool timeline = false);
 
 /// The same for many points: what does not depend on the memory's speed is found once.
 class AnalyticModel {
@@ -38,7 +39,7 @@ class AnalyticModel {
   ~AnalyticModel();
 
   /// For a point that differs from the preparation's in what plans do not depend on.
-  RunResult run(const DesignPoint& point, bool find_next = true) const;
+  RunResult run(const DesignPoint& point, bool find_next = true, bool timeline = false) const;
 
  private:
   class LayerTimes;

@@ -262,21 +262,22 @@ ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point)
   counts.dram_output_read_bits = 8 * layer.traffic.output_read_bytes;
   counts.dram_control_read_bits = 8 * LayerDescriptor::size;
 
-  Decoded decoded;
+  Decoded activations, weights;
   for (const Job& job : layer.plan.jobs) {
     if (job.activations) {
       counts.activation_buffer_write_bytes += job.activations->buffer_bytes;
-      decoded.add(*layer.streams.activation, *job.activations);
+      activations.add(*layer.streams.activation, *job.activations);
     }
     if (job.weights) {
       counts.weight_buffer_write_bytes += job.weights->buffer_bytes;
-      decoded.add(*layer.streams.weight, *job.weights);
+      weights.add(*layer.streams.weight, *job.weights);
     }
   }
   const auto results = static_cast<std::uint64_t>(shape.windows() * layer.descriptor.output_channels);
   if (layer.plan.output_place) counts.activation_buffer_write_bytes += results * code_bytes;
-  counts.decoded_bits = decoded.values * bits;
-  counts.codec_groups = decoded.groups;
+  counts.decoded_bits = (activations.values + weights.values) * bits;
+  counts.activation_groups = activations.groups;
+  counts.weight_groups = weights.groups;
   if (point.design->activation == WidthSource::brick)
     counts.detected_bits = 8 * counts.activation_buffer_write_bytes;
 
@@ -290,7 +291,7 @@ ActionCounts count_actions(const PreparedLayer& layer, const DesignPoint& point)
     if (layer.coded_output()) {
       counts.encoded_bits = results * bits;
       counts.detected_bits += results * bits;
-      counts.codec_groups += static_cast<std::uint64_t>(layer.streams.output->layout().groups());
+      counts.output_groups = static_cast<std::uint64_t>(layer.streams.output->layout().groups());
     }
   }
   count_partial_sums(layer, counts);

@@ -6,7 +6,7 @@
 
 namespace dpred {
 
-std::uint64_t charge_wait(const JobReadiness& job, std::uint64_t from, bool first_job, Ledger& ledger) {
+JobWait job_wait(const JobReadiness& job, std::uint64_t from, bool first_job) {
   const Readiness* last = &job.weight;
   CycleCause stall = CycleCause::stall_weight;
   if (job.activation.ready > last->ready) {
@@ -17,14 +17,22 @@ std::uint64_t charge_wait(const JobReadiness& job, std::uint64_t from, bool firs
     last = &job.output;
     stall = CycleCause::stall_output;
   }
-  const std::uint64_t begin = std::max(from, last->ready);
-  if (first_job) return begin;
-  const std::uint64_t passed = std::clamp(last->at_engine, from, begin);
+  JobWait wait;
+  wait.begin = std::max(from, last->ready);
+  if (first_job) return wait;
+  const std::uint64_t passed = std::clamp(last->at_engine, from, wait.begin);
   // Operands come to the engine first and are decoded then; results are encoded first and written then.
   const bool is_output = stall == CycleCause::stall_output;
-  ledger.charge(is_output ? CycleCause::stall_codec : stall, passed - from);
-  ledger.charge(is_output ? stall : CycleCause::stall_codec, begin - passed);
-  return begin;
+  wait.charges[0] = {is_output ? CycleCause::stall_codec : stall, from, passed - from};
+  wait.charges[1] = {is_output ? stall : CycleCause::stall_codec, passed, wait.begin - passed};
+  return wait;
+}
+
+std::uint64_t charge_wait(const JobReadiness& job, std::uint64_t from, bool first_job, Ledger& ledger) {
+  const JobWait wait = job_wait(job, from, first_job);
+  for (const Charge& charge : wait.charges)
+    ledger.charge(charge.cause, charge.cycles);
+  return wait.begin;
 }
 
 std::uint64_t first_step_latency() {

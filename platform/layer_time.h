@@ -1,6 +1,7 @@
 // How a job's wait is charged, and what a layer takes beside waiting: the same at every fidelity.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 #include "models/ledger/ledger.h"
@@ -16,6 +17,20 @@ struct Readiness {
 struct JobReadiness {
   Readiness weight, activation, output;
 };
+
+/// Cycles that are charged to one cause.
+struct Charge {
+  CycleCause cause = CycleCause::overhead;
+  std::uint64_t begin = 0, cycles = 0;
+};
+
+/// A job's wait: what it is charged to, in order of time, and the first cycle in which the job can start.
+struct JobWait {
+  std::array<Charge, 2> charges;
+  std::uint64_t begin = 0;
+};
+
+JobWait job_wait(const JobReadiness& job, std::uint64_t from, bool first_job);
 
 /// The first cycle in which a job can start. Waiting from `from` on is charged to what arrives last, on a tie
 /// to the first of weight, activation, output; before a layer's first step it is overhead and not charged.

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "platform/array_text.h"
 #include "platform/csv.h"
@@ -40,6 +43,72 @@ std::string array_column(std::size_t cause) {
 
 double ratio(std::uint64_t a, std::uint64_t b) {
   return b == 0 ? 0 : static_cast<double>(a) / static_cast<double>(b);
+}
+
+/// Shares of what each resource could have done; none where there is no limit.
+struct Utilisation {
+  std::optional<double> array, dram, activation_decoders, weight_decoders, encoders;
+
+  Utilisation(const Ledger& ledger, std::uint64_t useful_cycles, const Traffic& traffic,
+              const ActionCounts& actions, const DesignPoint& point) {
+    const double cycles = static_cast<double>(ledger.total());
+    const auto share = [&](std::uint64_t done, double in_a_cycle) {
+      return cycles > 0 ? static_cast<double>(done) / (in_a_cycle * cycles) : 0;
+    };
+    array = share(useful_cycles, 1);
+    const dram::Preset& preset = point.memory.preset;
+    if (!preset.ideal) {
+      const double bytes =
+          preset.peak_bandwidth() * point.memory.channels / (1e6 * static_cast<double>(point.clock_mhz));
+      dram = share(traffic.total(), bytes);
+    }
+    if (point.decoders > 0) {
+      activation_decoders = share(actions.activation_groups, static_cast<double>(point.decoders));
+      weight_decoders = share(actions.weight_groups, static_cast<double>(point.decoders));
+    }
+    if (point.encoders > 0) encoders = share(actions.output_groups, static_cast<double>(point.encoders));
+  }
+};
+
+/// The columns that end layers.csv, and what `utilisation` of summary.json has.
+struct UtilisationField {
+  const char* name;
+  std::optional<double> Utilisation::*member;
+};
+constexpr std::array<UtilisationField, 5> utilisation_fields = {{
+    {"array", &Utilisation::array},
+    {"dram", &Utilisation::dram},
+    {"activation_decoders", &Utilisation::activation_decoders},
+    {"weight_decoders", &Utilisation::weight_decoders},
+    {"encoders", &Utilisation::encoders},
+}};
+struct FilledField {
+  const char* name;
+  double BuffersFilled::*member;
+};
+constexpr std::array<FilledField, 3> filled_fields = {{
+    {"activation_buffer", &BuffersFilled::activation},
+    {"weight_buffer", &BuffersFilled::weight},
+    {"output_buffer", &BuffersFilled::output},
+}};
+
+constexpr auto useful = static_cast<std::size_t>(SlotCause::useful);
+
+/// Of the whole run; of buffers the fullest layer's.
+nlohmann::ordered_json utilisation_json(const RunResult& result, const DesignPoint& point) {
+  const Utilisation all(result.ledger(), result.array_cycles()[useful], result.traffic(), result.actions(),
+                        point);
+  nlohmann::ordered_json json;
+  for (const UtilisationField& field : utilisation_fields) {
+    if (all.*field.member) json[field.name] = *(all.*field.member);
+  }
+  for (const FilledField& field : filled_fields) {
+    double most = 0;
+    for (const LayerResult& layer : result.layers)
+      most = std::max(most, layer.filled.*field.member);
+    json[field.name] = most;
+  }
+  return json;
 }
 
 std::string energy_column(const EnergyField& field) {
@@ -288,6 +357,10 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
   for (const EnergyField& field : energy_fields)
     csv += "," + energy_column(field);
   csv += ",output_read_bytes,raw_output_read_bytes";
+  for (const UtilisationField& field : utilisation_fields)
+    csv += fmt::format(",utilisation_{}", field.name);
+  for (const FilledField& field : filled_fields)
+    csv += fmt::format(",utilisation_{}", field.name);
   csv += "\r\n";
   for (const LayerResult& layer : result.layers) {
     const Traffic& bytes = layer.traffic;
@@ -308,6 +381,11 @@ std::string layers_csv(const RunResult& result, const DesignPoint& point) {
     for (const EnergyField& field : energy_fields)
       csv += fmt::format(",{:.1f}", field.of(layer.energy));
     csv += fmt::format(",{},{}", bytes.output_read_bytes, raw.output_read_bytes);
+    const Utilisation used(layer.ledger, layer.array_cycles[useful], bytes, layer.actions, point);
+    for (const UtilisationField& field : utilisation_fields)
+      csv += used.*field.member ? fmt::format(",{:.6g}", *(used.*field.member)) : ",";
+    for (const FilledField& field : filled_fields)
+      csv += fmt::format(",{:.6g}", layer.filled.*field.member);
     csv += "\r\n";
   }
   return csv;
@@ -338,6 +416,7 @@ std::string summary_json(const RunResult& result, const Network& network, const 
     }
   }
   summary["buffers"] = buffers_json(result.buffers(), point);
+  summary["utilisation"] = utilisation_json(result, point);
   summary["energy"] = energy_json(result, network, point, baselines);
   if (point.inter_layer) summary["inter_layer"] = inter_layer_json(result, network);
   if (baselines != nullptr) {

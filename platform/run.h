@@ -11,9 +11,15 @@
 #include "models/energy/energy_model.h"
 #include "models/ledger/ledger.h"
 #include "platform/check.h"
+#include "platform/layer_timeline.h"
 #include "platform/preparation.h"
 
 namespace dpred {
+
+/// Most of each buffer that a layer holds, over what there is: halves, where the operand is filled by halves.
+struct BuffersFilled {
+  double activation = 0, weight = 0, output = 0;
+};
 
 struct LayerResult {
   std::string name, op;
@@ -23,12 +29,16 @@ struct LayerResult {
   Traffic traffic;             ///< measured at the memory socket
   Traffic raw_traffic;         ///< closed form of the same plan with every tensor uncompressed
   BuffersUse buffers;
+  BuffersFilled filled;
   ActionCounts actions;
   Energy energy;
   OutputStay stay;  ///< whether the output is left on chip for the next layer
   Resource binds = Resource::compute;
   Resource binds_next = Resource::compute;
 };
+
+/// What is known of a layer before any time is found; measured bytes are still to come.
+LayerResult planned_row(const PreparedLayer& layer, const DesignPoint& point);
 
 struct RunResult {
   std::vector<LayerResult> layers;
@@ -38,6 +48,7 @@ struct RunResult {
   std::vector<std::string> mismatches;      ///< tensors in memory that do not decode to their values
   std::optional<CheckCounts> check;         ///< where the computed values were checked
   std::string check_failure;                ///< what the check found first: layer, place, got and want
+  std::vector<LayerTimeline> timeline;      ///< by layer, where it was asked for
   std::size_t layers_with_other_codes = 0;  ///< else: layers whose computed codes are not the recorded ones
 
   std::uint64_t macs() const;
@@ -58,6 +69,7 @@ struct SimulationOptions {
   /// Values are multiplied bit by bit, as the design's hardware does it; every accumulator is compared with a
   /// plain convolution, and every computed code with the recorded one. InputError if data is elided.
   bool check = false;
+  bool timeline = false;  ///< record when jobs did what
 };
 
 /// InputError for options that don't go with the network or the design point.

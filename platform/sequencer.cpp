@@ -121,7 +121,8 @@ void Sequencer::begin_layer(const LayerDescriptor& layer) {
   array->begin_layer(values);
 }
 
-Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if) {
+Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if,
+                      LayerTimeline* timeline) {
   const std::uint64_t start_cycle = clock_.cycle_at(sc_core::sc_time_stamp());
   std::array<std::uint8_t, LayerDescriptor::size> bytes{};
   engine->read_memory(descriptor_address, bytes.data(), bytes.size(), what_if.ideal_memory);
@@ -136,6 +137,9 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
   awaiting_ = false;
   output_done_ = sc_core::SC_ZERO_TIME;
   failure_ = nullptr;
+  start_cycle_ = start_cycle;
+  timeline_ = timeline;
+  if (timeline_ != nullptr) timeline_->jobs.assign(model.plan->jobs.size(), JobTimeline{});
   begin_layer(layer_);
   running_ = 2;
   start_.notify(sc_core::SC_ZERO_TIME);
@@ -158,6 +162,7 @@ Ledger Sequencer::run(std::uint64_t descriptor_address, const LayerModel& model,
                             model.streams.output->plan().has_table();
   if (coded_output) end += config_.detect_latency;
   ledger_.charge(CycleCause::overhead, end - start_cycle - ledger_.total());
+  if (timeline_ != nullptr) timeline_->total = ledger_.total();
   const sc_core::sc_time now = sc_core::sc_time_stamp();
   if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
   return ledger_;
@@ -170,14 +175,22 @@ std::uint64_t Sequencer::compute_layer(std::uint64_t start_cycle) {
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     const Job& job = jobs[j];
     wait_until(filled_, j + 1);
-    std::uint64_t begin = charge_wait(await_operands(j), end, j == 0, ledger_);
+    const JobReadiness operands = await_operands(j);
+    std::uint64_t begin = charge_wait(operands, end, j == 0, ledger_);
     if (j == 0) begin += first_step_latency();
+    JobTimeline* record = recorded(j);
+    if (record != nullptr) {
+      record->ready = {in_layer(operands.weight), in_layer(operands.activation), in_layer(operands.output)};
+      record->wait_from = end - start_cycle;
+      record->compute_begin = begin - start_cycle;
+    }
     const LayerSchedule& schedule = array->schedule();
     const ArrayJob part = array_job(*model_->plan, job, schedule);
     if (job.partials_in) array->take_partials(part, job.output_address);
     std::uint64_t cycles = array->compute(part);
     if (what_if_.ideal_compute) cycles = 0;
     ledger_.charge(CycleCause::compute, cycles);
+    if (record != nullptr) record->compute_cycles = cycles;
     end = begin + cycles + charge_conflicts(j, array->buffer_use(part));
     const sc_core::sc_time now = sc_core::sc_time_stamp();
     if (clock_.time_of(end) > now) wait(clock_.time_of(end) - now);
@@ -200,6 +213,16 @@ ArrivedRows Sequencer::input_on_chip() const {
     all.rows.push_back({section.first_row, section.end_row()});
   all.buffer_address = layer_.activation.address;
   return all;
+}
+
+/// Cycles from the start of the layer.
+std::uint64_t Sequencer::layer_cycle(const sc_core::sc_time& time) const {
+  return std::max(clock_.cycle_at(time), start_cycle_) - start_cycle_;
+}
+
+Readiness Sequencer::in_layer(const Readiness& times) const {
+  return {std::max(times.at_engine, start_cycle_) - start_cycle_,
+          std::max(times.ready, start_cycle_) - start_cycle_};
 }
 
 /// Waits until the memory has answered all that the job needs, gives its operands to the array and returns
@@ -237,7 +260,9 @@ JobReadiness Sequencer::await_operands(std::size_t job) {
     if (drain) operands.output = readiness(drain->encoded, drain->written);
   }
   if (state.partials) {
-    operands.output.ready = std::max(operands.output.ready, clock_.cycle_at(state.partials()));
+    const std::uint64_t there = clock_.cycle_at(state.partials());
+    operands.output.ready = std::max(operands.output.ready, there);
+    if (JobTimeline* record = recorded(job)) record->partials_ready = in_layer({there, there}).ready;
   }
   return operands;
 }
@@ -340,6 +365,11 @@ std::uint64_t Sequencer::charge_conflicts(std::size_t job, const JobBufferUse& u
     busiest->conflict_cycles += busiest->busy_cycles - cycles;
     cycles = busiest->busy_cycles;
   }
+  if (JobTimeline* record = recorded(job)) {
+    record->weight_conflicts = operands[0].conflict_cycles;
+    record->activation_conflicts = operands[1].conflict_cycles;
+    record->output_conflicts = operands[2].conflict_cycles;
+  }
   for (const Operand& operand : operands) {
     ledger_.charge(operand.stall, operand.conflict_cycles);
     operand.use_of_buffer.conflict_cycles += operand.conflict_cycles;
@@ -413,6 +443,7 @@ void Sequencer::fill_layer() {
     if (jobs[j].weights) {
       const Fill& fill = *jobs[j].weights;
       place_is_free(fill);
+      if (JobTimeline* record = recorded(j)) record->weights_issued = layer_cycle(sc_core::sc_time_stamp());
       if (layer_.bias_address != 0 && fill.biases.rows() > 0) {
         state.biases = engine->fetch_biases(fill.biases);
       }
@@ -421,6 +452,8 @@ void Sequencer::fill_layer() {
     if (jobs[j].activations) {
       const Fill& fill = *jobs[j].activations;
       place_is_free(fill);
+      if (JobTimeline* record = recorded(j))
+        record->activations_issued = layer_cycle(sc_core::sc_time_stamp());
       state.activations =
           engine->fetch(dpred::Operand::activation, fill.rows, fill.buffer_address, fill.parts);
     }
@@ -438,6 +471,7 @@ void Sequencer::fetch_partials(std::size_t job) {
     const sc_core::sc_time now = sc_core::sc_time_stamp();
     if (drain && drain->written > now) wait(drain->written - now);
   }
+  if (JobTimeline* record = recorded(job)) record->partials_issued = layer_cycle(sc_core::sc_time_stamp());
   states_[job].partials =
       engine->fetch_partials(planned.partials_in->offset, planned.partials_in->bytes, planned.output_address);
 }
@@ -446,6 +480,7 @@ void Sequencer::drain_layer() {
   const std::vector<Job>& jobs = model_->plan->jobs;
   for (std::size_t j = 0; j < jobs.size(); ++j) {
     wait_until(computed_, j + 1);
+    if (JobTimeline* record = recorded(j)) record->drain_begin = layer_cycle(sc_core::sc_time_stamp());
     const auto& partials = jobs[j].partials_out;
     states_[j].drain = partials
                            ? engine->drain_partials(partials->offset, partials->bytes, jobs[j].output_address)
@@ -454,6 +489,11 @@ void Sequencer::drain_layer() {
   }
   const auto output = engine->finish_output();
   if (output) output_done_ = output();
+  if (timeline_ == nullptr) return;
+  for (std::size_t j = 0; j < jobs.size(); ++j) {  // all is in memory now
+    const auto drained = await_drain(j);
+    if (drained) timeline_->jobs[j].drained = {layer_cycle(drained->encoded), layer_cycle(drained->written)};
+  }
 }
 
 }  // namespace dpred

@@ -14,6 +14,7 @@
 #include "models/tlm/cycle_clock.h"
 #include "platform/layer_descriptor.h"
 #include "platform/layer_time.h"
+#include "platform/layer_timeline.h"
 #include "platform/plan.h"
 
 namespace dpred {
@@ -53,8 +54,9 @@ class Sequencer : public sc_core::sc_module {
   /// Runs one layer from its descriptor in memory to its last result in memory; returns where the array
   /// cycles went. To be called from an SC_THREAD. InputError if the descriptor is none, or not that of the
   /// model; TransportError, StreamError and std::runtime_error as memory, streams and array give cause. The
-  /// next layer may be run after a failure.
-  Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if);
+  /// next layer may be run after a failure. Records when jobs did what, if there is where to.
+  Ledger run(std::uint64_t descriptor_address, const LayerModel& model, const WhatIf& what_if,
+             LayerTimeline* timeline = nullptr);
 
   /// What the buffers did in the layer that was run last.
   const BuffersUse& buffers_use() const { return buffers_use_; }
@@ -81,6 +83,11 @@ class Sequencer : public sc_core::sc_module {
   void fail(std::exception_ptr failure);
   void wait_until(const std::size_t& progress, std::size_t jobs);
   void advance(std::size_t& progress, std::size_t jobs);
+  JobTimeline* recorded(std::size_t job) const {
+    return timeline_ == nullptr ? nullptr : &timeline_->jobs[job];
+  }
+  std::uint64_t layer_cycle(const sc_core::sc_time& time) const;
+  Readiness in_layer(const Readiness& times) const;
   JobReadiness await_operands(std::size_t job);
   std::optional<DrainTimes> await_drain(std::size_t job);
   void fetch_partials(std::size_t job);
@@ -96,6 +103,8 @@ class Sequencer : public sc_core::sc_module {
   LayerDescriptor layer_;
   const LayerModel* model_ = nullptr;
   WhatIf what_if_;
+  LayerTimeline* timeline_ = nullptr;
+  std::uint64_t start_cycle_ = 0;
   Ledger ledger_;
   BuffersUse buffers_use_;
   std::vector<JobState> states_;

@@ -107,10 +107,7 @@ class Testbed : public sc_core::sc_module {
       const EngineTraffic before = accelerator_.traffic();
       WhatIf as_built;
       as_built.elided = elided;
-      LayerResult row;
-      row.name = layer.layer->name;
-      row.op = to_string(layer.layer->op);
-      row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
+      LayerResult row = planned_row(layer, preparation_.point());
       row.ledger = run_layer(layer, as_built);
       if (!result.check_failure.empty()) return;
       row.array_cycles = layer.compute->slots().cycles();
@@ -121,7 +118,6 @@ class Testbed : public sc_core::sc_module {
       row.traffic.weight_read_bytes = after.weight_read_bytes - before.weight_read_bytes;
       row.traffic.output_write_bytes = after.output_write_bytes - before.output_write_bytes;
       row.traffic.output_read_bytes = after.output_read_bytes - before.output_read_bytes;
-      row.raw_traffic = layer.raw_traffic;
       row.buffers = accelerator_.buffers_use();
       row.stay = layer.stay;
       row.binds = row.binds_next = row.ledger.binds();
@@ -137,7 +133,8 @@ class Testbed : public sc_core::sc_module {
   Ledger run_layer(const PreparedLayer& layer, const WhatIf& as_built) {
     Ledger ledger;
     try {
-      ledger = accelerator_.run(layer.descriptor_address, model_of(layer), as_built);
+      LayerTimeline* timeline = options_.timeline ? &result.timeline.emplace_back() : nullptr;
+      ledger = accelerator_.run(layer.descriptor_address, model_of(layer), as_built, timeline);
     } catch (const sc_core::sc_unwind_exception&) {
       throw;  // the kernel ends the process
     } catch (const std::exception&) {

@@ -118,14 +118,8 @@ RunResult ChildSimulation::result() {
   if (packed.empty()) throw std::runtime_error("a simulation process ended without a result");
   if (packed[0] == 'E') throw std::runtime_error(packed.substr(1));
   RunResult result;
-  for (const PreparedLayer& layer : preparation_.layers()) {
-    LayerResult row;
-    row.name = layer.layer->name;
-    row.op = to_string(layer.layer->op);
-    row.macs = static_cast<std::uint64_t>(layer.layer->shape.macs());
-    row.raw_traffic = layer.raw_traffic;
-    result.layers.push_back(std::move(row));
-  }
+  for (const PreparedLayer& layer : preparation_.layers())
+    result.layers.push_back(planned_row(layer, preparation_.point()));
   std::size_t at = 1;
   visit_numbers(result, [&](std::uint64_t& number) {
     if (at + sizeof number > packed.size())

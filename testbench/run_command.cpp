@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <boost/program_options/value_semantic.hpp>
 #include <chrono>
+#include <filesystem>
 #include <iostream>
 #include <map>
 #include <memory>
@@ -12,6 +13,7 @@
 #include "platform/output_folder.h"
 #include "platform/results.h"
 #include "platform/run.h"
+#include "platform/timeline.h"
 #include "platform/version.h"
 #include "testbench/child_simulation.h"
 #include "testbench/command_options.h"
@@ -56,6 +58,28 @@ std::map<Fidelity, RunResult> at_other_fidelities(const Network& network, const 
   return results;
 }
 
+/// The file of --timeline, which appears whole or not at all.
+class TimelineFile {
+ public:
+  /// InputError if it can't be written.
+  explicit TimelineFile(const std::filesystem::path& path)
+      : name_(path.filename().string()), folder_(folder_of(path)) {
+    if (name_.empty() || name_ == "." || name_ == ".." || std::filesystem::is_directory(path))
+      throw InputError("--timeline: '" + printable(path.string()) +
+                       "' is a folder, expected a file to write");
+  }
+  /// Empty, or one line on what went wrong.
+  std::string commit(const std::string& text) { return folder_.commit({{name_, text}}); }
+
+ private:
+  static std::filesystem::path folder_of(const std::filesystem::path& path) {
+    return path.has_parent_path() ? path.parent_path() : ".";
+  }
+
+  std::string name_;
+  OutputFolder folder_;
+};
+
 /// "layer 3 of 28" on a terminal, nothing elsewhere.
 Progress terminal_progress(std::size_t layers) {
   if (::isatty(STDERR_FILENO) == 0) return {};
@@ -78,7 +102,9 @@ int run_command(const std::vector<std::string>& arguments) {
                                           "find the cycles of each layer at all three fidelities, and print "
                                           "how far they are apart; exit status 1 "
                                           "if bytes or compute cycles are not the same")(
-      "csv", "print layers.csv to standard output, and nothing else");
+      "csv", "print layers.csv to standard output, and nothing else")(
+      "timeline", po::value<std::string>()->value_name("FILE"),
+      "write when each job did what, for ui.perfetto.dev or chrome://tracing");
   const auto start = std::chrono::steady_clock::now();
   const std::optional<CommandLine> line = parse_workload_command("run", arguments, own);
   if (!line) return 0;
@@ -97,6 +123,9 @@ int run_command(const std::vector<std::string>& arguments) {
   if (line->options.count("output") != 0) {
     folder = std::make_unique<OutputFolder>(line->options["output"].as<std::string>());
   }
+  std::optional<TimelineFile> timeline;
+  if (line->options.count("timeline") != 0) timeline.emplace(line->options["timeline"].as<std::string>());
+  options.timeline = timeline.has_value();
 
   std::map<Fidelity, RunResult> others;
   if (cross_check) others = at_other_fidelities(network, point, line->parameters);
@@ -116,7 +145,7 @@ int run_command(const std::vector<std::string>& arguments) {
     }
   }
   const RunResult result = point.fidelity == Fidelity::analytic
-                               ? analyse(preparation)
+                               ? analyse(preparation, options.find_next, options.timeline)
                                : simulate(preparation, terminal_progress(network.layers.size()), options);
   if (!result.check_failure.empty()) {
     if (::isatty(STDERR_FILENO) != 0) std::cerr << "\r\033[K";  // the progress
@@ -132,6 +161,13 @@ int run_command(const std::vector<std::string>& arguments) {
     const std::string problem = folder->commit(
         {{"layers.csv", layers_csv(result, point)},
          {"summary.json", summary_json(result, network, point, line->parameters, record, compared)}});
+    if (!problem.empty()) {
+      std::cerr << "dpred: " << problem << '\n';
+      return 2;
+    }
+  }
+  if (timeline) {
+    const std::string problem = timeline->commit(timeline_json(preparation, result));
     if (!problem.empty()) {
       std::cerr << "dpred: " << problem << '\n';
       return 2;

@@ -37,7 +37,10 @@ struct ActionCounts {
   std::uint64_t decoded_bits = 0;
   std::uint64_t encoded_bits = 0;
   std::uint64_t detected_bits = 0;  ///< that the widths of groups or bricks are found in
-  std::uint64_t codec_groups = 0;   ///< decoded and encoded
+  // Groups of these.
+  std::uint64_t activation_groups = 0;
+  std::uint64_t weight_groups = 0;
+  std::uint64_t output_groups = 0;
 
   ActionCounts& operator+=(const ActionCounts& other);
 };
@@ -49,7 +52,7 @@ struct ActionField {
 };
 
 /// All counts, in the order above.
-inline constexpr std::array<ActionField, 20> action_fields = {{
+inline constexpr std::array<ActionField, 22> action_fields = {{
     {"dram_activation_read_bits", &ActionCounts::dram_activation_read_bits},
     {"dram_weight_read_bits", &ActionCounts::dram_weight_read_bits},
     {"dram_output_write_bits", &ActionCounts::dram_output_write_bits},
@@ -69,7 +72,9 @@ inline constexpr std::array<ActionField, 20> action_fields = {{
     {"decoded_bits", &ActionCounts::decoded_bits},
     {"encoded_bits", &ActionCounts::encoded_bits},
     {"detected_bits", &ActionCounts::detected_bits},
-    {"codec_groups", &ActionCounts::codec_groups},
+    {"activation_groups", &ActionCounts::activation_groups},
+    {"weight_groups", &ActionCounts::weight_groups},
+    {"output_groups", &ActionCounts::output_groups},
 }};
 // A count that the list lacks would be lost in sums and results.
 static_assert(sizeof(ActionCounts) == action_fields.size() * sizeof(std::uint64_t));

@@ -97,7 +97,8 @@ Energy EnergyModel::of(const ActionCounts& counts) const {
   energy.compute = times(counts.multiplies, multiply_) + times(counts.serial_steps, serial_step_) +
                    times(counts.bit_products, bit_product_) + times(counts.adder_bits, adder_bit_);
   energy.codec = times(counts.decoded_bits, decode_bit_) + times(counts.encoded_bits, encode_bit_) +
-                 times(counts.detected_bits, detect_bit_) + times(counts.codec_groups, codec_group_);
+                 times(counts.detected_bits, detect_bit_) +
+                 times(counts.activation_groups + counts.weight_groups + counts.output_groups, codec_group_);
   energy.registers = times(counts.register_bits, register_bit_);
   return energy;
 }

@@ -80,7 +80,9 @@ TEST_CASE("each action counts in one part, at its line's price") {
   CHECK(parts(of_one(&ActionCounts::decoded_bits)) == Parts{0, 0, 0, 0, 0.025, 0});
   CHECK(parts(of_one(&ActionCounts::encoded_bits)) == Parts{0, 0, 0, 0, 0.025, 0});
   CHECK(parts(of_one(&ActionCounts::detected_bits)) == Parts{0, 0, 0, 0, 0.0011, 0});
-  CHECK(parts(of_one(&ActionCounts::codec_groups)) == Parts{0, 0, 0, 0, 0.1, 0});
+  for (const auto member :
+       {&ActionCounts::activation_groups, &ActionCounts::weight_groups, &ActionCounts::output_groups})
+    CHECK(parts(of_one(member)) == Parts{0, 0, 0, 0, 0.1, 0});
   CHECK(of_one(&ActionCounts::multiplies, {"ddr4-2400", 16}).compute == 0.8);
   CHECK(of_one(&ActionCounts::serial_steps, {"ddr4-2400", 16}).compute == 0.05);
 }

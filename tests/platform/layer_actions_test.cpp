@@ -249,7 +249,7 @@ TEST_CASE("actions of a small layer, by hand") {
   CHECK(serial.decoded_bits == 0);
   CHECK(serial.encoded_bits == 0);
   CHECK(serial.detected_bits == 9 * 8);
-  CHECK(serial.codec_groups == 0);
+  CHECK(serial.activation_groups + serial.weight_groups + serial.output_groups == 0);
 
   const ActionCounts parallel = actions_of({{"array.design", "bit-parallel"}, {"codec.name", "zvc"}});
   CHECK(parallel.multiplies == 9);
@@ -259,7 +259,9 @@ TEST_CASE("actions of a small layer, by hand") {
   CHECK(parallel.decoded_bits == (9 + 3) * 8);
   CHECK(parallel.encoded_bits == 3 * 8);
   CHECK(parallel.detected_bits == 3 * 8);
-  CHECK(parallel.codec_groups == 3);
+  CHECK(parallel.activation_groups == 1);
+  CHECK(parallel.weight_groups == 1);
+  CHECK(parallel.output_groups == 1);
 
   // Weights are two bits wide; a narrow accumulator has 8 + 1 bits.
   const ActionCounts loom = actions_of({{"array.design", "dpred-loom"}, {"codec.name", "raw"}});
@@ -365,7 +367,9 @@ TEST_CASE("actions are those of walks that count them one by one") {
       REQUIRE(counts.output_buffer_write_bytes == outputs * code_bytes);
       REQUIRE(counts.output_buffer_read_bytes == outputs * code_bytes);
       REQUIRE(counts.encoded_bits == encoded * 8 * code_bytes);
-      REQUIRE(counts.codec_groups == decoded_a.groups + decoded_w.groups + encoded_groups);
+      REQUIRE(counts.activation_groups == decoded_a.groups);
+      REQUIRE(counts.weight_groups == decoded_w.groups);
+      REQUIRE(counts.output_groups == encoded_groups);
       const bool run_time = point.design->name == "dpred-stripes" || point.design->name == "loom-dynamic" ||
                             point.design->name == "dpred-loom";
       REQUIRE(counts.detected_bits == (encoded + (run_time ? a : 0)) * 8 * code_bytes);
