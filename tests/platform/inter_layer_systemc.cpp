@@ -46,7 +46,8 @@ std::vector<Sample> random_chains(Random& random, int count) {
     make_reproducible(sample.network, random);
     sample.settings["buffer.inter_layer"] = "auto";
     sample.settings["buffer.weight_bytes"] = sample.settings["buffer.output_bytes"] = "1MiB";
-    sample.settings["buffer.activation_bytes"] = std::to_string(random.chance(50) ? random.log_in(64, 1 << 14) : 1 << 14);
+    sample.settings["buffer.activation_bytes"] =
+        std::to_string(random.chance(50) ? random.log_in(64, 1 << 14) : 1 << 14);
     try {
       Prepared(sample.network, sample.settings);
       samples.push_back(std::move(sample));
