@@ -437,7 +437,7 @@ TEST_CASE("split plans compute every product once within the buffers") {
   Random random(77);
   int refusals = 0, split = 0, spilled = 0, stayed = 0, columns = 0, taps = 0, channels = 0, depthwise = 0,
       compressed = 0;
-  for (int round = 0; round < 500; ++round) {
+  for (int round = 0; round < 250; ++round) {
     CAPTURE(round);
     PlannerCase c(random);
     if (c.shape.macs() > 20000) continue;
@@ -460,10 +460,10 @@ TEST_CASE("split plans compute every product once within the buffers") {
     depthwise += c.shape.depthwise();
     compressed += c.buffers.store == BufferStore::compressed;
   }
-  CHECK(refusals > 50);
-  CHECK(split > 100);
+  CHECK(refusals > 20);
+  CHECK(split > 50);
   for (const int count : {spilled, stayed, columns, taps, channels, depthwise, compressed})
-    CHECK(count > 5);
+    CHECK(count > 2);
 }
 
 TEST_CASE("no order, grouping, banding, channel split or residence moves less than the plan") {
